@@ -1,0 +1,243 @@
+"""The catalogue, the people, and what they say of it.
+
+Two kinds of people rate anime and are never mixed up: a `User` has an account on this site and one `Rating` row
+for each anime; a `Member` came with a data set, cannot log in, and is one row that holds a whole history.
+"""
+
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+ADULT_GENRE = "Hentai"
+MIN_SCORE, MAX_SCORE = 1, 10
+#: In a member's history: watched, and not rated.
+UNRATED = -1
+
+
+class User(AbstractUser):
+    """Somebody with an account on this site."""
+
+    email = models.EmailField(_("email address"))
+    shows_adult = models.BooleanField(
+        _("show adult titles"),
+        default=False,
+        help_text=_("Adult titles stay out of every list, search and picture until this is on."),
+    )
+
+    objects: ClassVar[DjangoUserManager["User"]] = DjangoUserManager()
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.UniqueConstraint(Lower("username"), name="user_username_unique_in_any_case"),
+            models.UniqueConstraint(
+                Lower("email"), condition=~Q(email=""), name="user_email_unique_in_any_case"
+            ),
+        ]
+
+
+class Genre(models.Model):
+    name = models.CharField(_("name"), max_length=50, unique=True)
+    slug = models.SlugField(max_length=50, unique=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("genre")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AnimeType(models.TextChoices):
+    TV = "TV", _("TV")
+    MOVIE = "Movie", _("Movie")
+    OVA = "OVA", _("OVA")
+    ONA = "ONA", _("ONA")
+    SPECIAL = "Special", _("Special")
+    MUSIC = "Music", _("Music")
+
+
+class AnimeQuerySet(models.QuerySet["Anime"]):
+    def visible_to(self, user: object) -> "AnimeQuerySet":
+        """Without adult titles, unless `user` is signed in and has asked for them."""
+        return self if getattr(user, "shows_adult", False) else self.filter(is_adult=False)
+
+    def with_genres(self) -> "AnimeQuerySet":
+        return self.prefetch_related("genres")
+
+
+class Anime(models.Model):
+    mal_id = models.PositiveIntegerField(_("MyAnimeList id"), primary_key=True)
+    name = models.CharField(_("name"), max_length=300)
+    japanese_name = models.CharField(_("Japanese name"), max_length=300, blank=True)
+    type = models.CharField(_("type"), max_length=10, choices=AnimeType, blank=True)
+    episodes = models.PositiveIntegerField(_("episodes"), null=True, blank=True)
+    score = models.FloatField(_("community score"), null=True, blank=True)
+    members = models.PositiveIntegerField(
+        _("members"), default=0, help_text=_("How many people of the community have it on their list.")
+    )
+    aired_from = models.DateField(_("aired from"), null=True, blank=True)
+    aired_to = models.DateField(_("aired to"), null=True, blank=True)
+    source = models.CharField(_("source"), max_length=50, blank=True)
+    studios = ArrayField(
+        models.CharField(max_length=100), verbose_name=_("studios"), default=list, blank=True
+    )
+    genres = models.ManyToManyField(Genre, verbose_name=_("genres"), related_name="anime", blank=True)
+    # Kept beside the genres, and set with them, so that every list can leave adult titles out without a join.
+    is_adult = models.BooleanField(_("adult"), default=False)
+    search = models.GeneratedField(
+        expression=SearchVector("name", "japanese_name", config="simple"),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
+
+    objects = AnimeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-members", "mal_id"]
+        verbose_name = _("anime")
+        verbose_name_plural = _("anime")
+        indexes = [
+            models.Index(fields=["-members", "mal_id"], name="anime_members"),
+            models.Index(F("score").desc(nulls_last=True), "mal_id", name="anime_score"),
+            models.Index(fields=["name"], name="anime_name"),
+            GinIndex(fields=["search"], name="anime_search"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=~Q(name=""), name="anime_has_name"),
+            models.CheckConstraint(
+                condition=Q(score__isnull=True) | Q(score__range=(0, MAX_SCORE)), name="anime_score_0_to_10"
+            ),
+            models.CheckConstraint(
+                condition=Q(episodes__isnull=True) | Q(episodes__gte=1), name="anime_episodes_positive"
+            ),
+            models.CheckConstraint(condition=Q(type__in=["", *AnimeType.values]), name="anime_type_known"),
+            models.CheckConstraint(
+                condition=Q(aired_from__isnull=True)
+                | Q(aired_to__isnull=True)
+                | Q(aired_to__gte=F("aired_from")),
+                name="anime_aired_in_order",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("anime-detail", args=[self.pk])
+
+
+class Rating(models.Model):
+    """What one user gives one anime."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="ratings")
+    anime = models.ForeignKey(Anime, on_delete=models.CASCADE, related_name="ratings")
+    score = models.PositiveSmallIntegerField(_("score"))
+    rated_at = models.DateTimeField(_("rated at"), auto_now=True)
+
+    class Meta:
+        ordering = ["-rated_at", "-pk"]
+        verbose_name = _("rating")
+        constraints = [
+            models.UniqueConstraint(fields=["user", "anime"], name="rating_once_per_user_and_anime"),
+            models.CheckConstraint(
+                condition=Q(score__range=(MIN_SCORE, MAX_SCORE)), name="rating_score_1_to_10"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.anime} = {self.score}"
+
+
+class ListStatus(models.TextChoices):
+    PLAN_TO_WATCH = "plan_to_watch", _("Plan to watch")
+    WATCHING = "watching", _("Watching")
+    COMPLETED = "completed", _("Completed")
+    DROPPED = "dropped", _("Dropped")
+    NOT_INTERESTED = "not_interested", _("Not interested")
+
+
+class ListEntry(models.Model):
+    """Where one anime stands on one user's list."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="list_entries")
+    anime = models.ForeignKey(Anime, on_delete=models.CASCADE, related_name="list_entries")
+    status = models.CharField(_("status"), max_length=20, choices=ListStatus)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        ordering = ["-updated_at", "-pk"]
+        verbose_name = _("list entry")
+        verbose_name_plural = _("list entries")
+        constraints = [
+            models.UniqueConstraint(fields=["user", "anime"], name="list_entry_once_per_user_and_anime"),
+            models.CheckConstraint(
+                condition=Q(status__in=ListStatus.values),
+                name="list_entry_status_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.anime} {self.get_status_display()}"
+
+
+class Dataset(models.Model):
+    """A data set that was loaded: a name space for its members' ids, and what the last load of it brought."""
+
+    name = models.SlugField(_("name"), unique=True)
+    is_simulated = models.BooleanField(
+        _("simulated"), default=False, help_text=_("Its raters are made up by a program, not real people.")
+    )
+    fingerprint = models.CharField(
+        _("fingerprint"), max_length=64, help_text=_("SHA-256 of the files loaded.")
+    )
+    loaded_at = models.DateTimeField(_("loaded at"), auto_now=True)
+    anime_count = models.PositiveIntegerField(_("anime"), default=0)
+    member_count = models.PositiveIntegerField(_("members"), default=0)
+    interaction_count = models.PositiveBigIntegerField(_("interactions"), default=0)
+    rating_count = models.PositiveBigIntegerField(_("ratings"), default=0)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("data set")
+
+    def __str__(self) -> str:
+        return f"{self.name} ({_('simulated')})" if self.is_simulated else self.name
+
+
+class Member(models.Model):
+    """A rater who came with a data set: one row for the whole history, and no login.
+
+    Element i of `scores` is what the member gave `anime_ids[i]`: 1-10, or UNRATED. One row of two arrays takes about
+    a tenth of the space of one row for each rating, and is read the way it is used: all at once.
+    """
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="members")
+    external_id = models.PositiveIntegerField(_("id in the data set"))
+    anime_ids = ArrayField(models.PositiveIntegerField(), verbose_name=_("anime"))
+    scores = ArrayField(models.SmallIntegerField(), verbose_name=_("scores"))
+
+    class Meta:
+        verbose_name = _("data set member")
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "external_id"], name="member_once_per_dataset"),
+            models.CheckConstraint(
+                condition=Q(scores__contained_by=[UNRATED, *range(MIN_SCORE, MAX_SCORE + 1)]),
+                name="member_scores_1_to_10_or_unrated",
+            ),
+            models.CheckConstraint(
+                condition=Q(scores__len=F("anime_ids__len"), anime_ids__len__gte=1),
+                name="member_one_score_per_anime",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset.name} {self.external_id}"

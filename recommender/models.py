@@ -1,0 +1,132 @@
+"""Training runs, and which of them is published."""
+
+import uuid
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
+    def active(self) -> "TrainingRunQuerySet":
+        """Queued or being worked on."""
+        return self.filter(state__in=TrainingRun.ACTIVE)
+
+    def published(self) -> "TrainingRunQuerySet":
+        """The one run whose model is served, or none."""
+        return self.filter(state=TrainingRun.State.PUBLISHED)
+
+    def publishable(self) -> "TrainingRunQuerySet":
+        """Those with a finished model that is not the published one."""
+        return self.filter(state__in=[TrainingRun.State.READY, TrainingRun.State.RETIRED])
+
+
+class TrainingRun(models.Model):
+    """One training of one model: who asked for it, how it goes, and what came of it.
+
+    The states and the moves between them are in `recommender.lifecycle`; nothing else changes `state`. The
+    published pointer is the state itself: the database admits one run in state PUBLISHED.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        READY = "ready", _("Ready")
+        PUBLISHED = "published", _("Published")
+        RETIRED = "retired", _("Retired")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    class Phase(models.TextChoices):
+        WAITING = "waiting", _("Waiting for a worker")
+        SNAPSHOT = "snapshot", _("Reading the ratings")
+        PREPARING = "preparing", _("Preparing")
+        TRAINING = "training", _("Training")
+        WRITING = "writing", _("Writing the model")
+        DONE = "done", _("Done")
+
+    class Family(models.TextChoices):
+        PAPER = "paper_two_tower", _("Paper two-tower")
+
+    ACTIVE = (State.QUEUED, State.RUNNING)
+
+    key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    family = models.CharField(_("model family"), max_length=30, choices=Family, default=Family.PAPER)
+    config = models.JSONField(_("configuration"), default=dict, blank=True)
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("started by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    publishes_itself = models.BooleanField(_("publish when ready"), default=True)
+
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.QUEUED, editable=False)
+    phase = models.CharField(_("phase"), max_length=12, choices=Phase, default=Phase.WAITING, editable=False)
+    progress = models.FloatField(_("progress"), default=0, editable=False, help_text=_("From 0 to 1."))
+    cancel_requested = models.BooleanField(default=False, editable=False)
+    error = models.TextField(_("error"), blank=True, editable=False)
+
+    data_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
+    counts = models.JSONField(_("counts"), default=dict, editable=False)
+    losses = models.JSONField(
+        _("losses"),
+        default=list,
+        editable=False,
+        help_text=_("One entry an epoch: mean squared error in training and in validation, and seconds."),
+    )
+    metrics = models.JSONField(_("metrics"), default=dict, editable=False)
+    has_artifact = models.BooleanField(_("model on disk"), default=False, editable=False)
+
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started at"), null=True, editable=False)
+    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, editable=False)
+    finished_at = models.DateTimeField(_("finished at"), null=True, editable=False)
+    published_at = models.DateTimeField(_("published at"), null=True, editable=False)
+
+    objects = TrainingRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        verbose_name = _("training run")
+        permissions = [
+            ("train", _("Can launch and cancel trainings")),
+            ("publish", _("Can publish and roll back models")),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["state"], condition=Q(state="published"), name="training_run_one_published"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["ready", "published", "retired"]) | Q(has_artifact=True),
+                name="training_run_published_has_artifact",
+            ),
+            models.CheckConstraint(condition=Q(progress__range=(0, 1)), name="training_run_progress_0_to_1"),
+            models.CheckConstraint(
+                condition=~Q(state="failed") | ~Q(error=""), name="training_run_failure_has_error"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.version
+
+    @property
+    def version(self) -> str:
+        """What clients log as the model's version."""
+        return f"{self.family}-{self.pk}"
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in self.ACTIVE
+
+    @property
+    def artifact_path(self) -> Path:
+        return Path(settings.ARTIFACTS_DIR) / str(self.key)
+
+    @property
+    def checkpoint_path(self) -> Path:
+        return Path(settings.ARTIFACTS_DIR) / "checkpoints" / str(self.key)
