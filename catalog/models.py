@@ -1,7 +1,7 @@
 """The catalogue, the people, and what they say of it.
 
-Two kinds of people rate anime and are never mixed up: a `User` has an account on this site and one `Rating` row
-for each anime; a `Member` came with a data set, cannot log in, and is one row that holds a whole history.
+Two kinds of people rate anime and are never mixed up: a `User` has an account on this site and one `Rating`
+row for each anime; a `Member` came with a data set, cannot log in, and is one row that holds a whole history.
 """
 
 from typing import ClassVar
@@ -13,7 +13,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -70,6 +70,11 @@ class AnimeQuerySet(models.QuerySet["Anime"]):
         """Without adult titles, unless `user` is signed in and has asked for them."""
         return self if getattr(user, "shows_adult", False) else self.filter(is_adult=False)
 
+    def version(self) -> str:
+        """Changes whenever a row is added, changed or deleted: the key of whatever is derived from the catalogue."""
+        row = self.aggregate(rows=models.Count("pk"), last=models.Max("updated_at"))
+        return f"{row['rows']}-{row['last'].timestamp() if row['last'] else 0}"
+
     def with_genres(self) -> "AnimeQuerySet":
         return self.prefetch_related("genres")
 
@@ -93,6 +98,7 @@ class Anime(models.Model):
     genres = models.ManyToManyField(Genre, verbose_name=_("genres"), related_name="anime", blank=True)
     # Kept beside the genres, and set with them, so that every list can leave adult titles out without a join.
     is_adult = models.BooleanField(_("adult"), default=False)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True, db_default=Now())
     search = models.GeneratedField(
         expression=SearchVector("name", "japanese_name", config="simple"),
         output_field=SearchVectorField(),
@@ -109,6 +115,7 @@ class Anime(models.Model):
             models.Index(fields=["-members", "mal_id"], name="anime_members"),
             models.Index(F("score").desc(nulls_last=True), "mal_id", name="anime_score"),
             models.Index(fields=["name"], name="anime_name"),
+            models.Index(fields=["updated_at"], name="anime_updated_at"),
             GinIndex(fields=["search"], name="anime_search"),
         ]
         constraints = [
@@ -216,8 +223,8 @@ class Dataset(models.Model):
 class Member(models.Model):
     """A rater who came with a data set: one row for the whole history, and no login.
 
-    Element i of `scores` is what the member gave `anime_ids[i]`: 1-10, or UNRATED. One row of two arrays takes about
-    a tenth of the space of one row for each rating, and is read the way it is used: all at once.
+    Element i of `scores` is what the member gave `anime_ids[i]`: 1-10, or UNRATED. One row of two arrays takes
+    about a tenth of the space of one row for each rating, and is read the way it is used: all at once.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="members")

@@ -84,7 +84,6 @@ class TrainingRun(models.Model):
 
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     started_at = models.DateTimeField(_("started at"), null=True, editable=False)
-    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True, editable=False)
     published_at = models.DateTimeField(_("published at"), null=True, editable=False)
 
