@@ -1,0 +1,75 @@
+"""Stops the embedded servers once no process uses them.
+
+Run as a script by `recsite.embedded`, so that the servers go even when their last user was killed outright:
+it waits for the exclusive lock on the users' lock file, which the kernel grants when the last shared holder
+is gone, whatever way it went. It imports nothing of the project, to stay small while it waits.
+"""
+
+import fcntl
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
+
+STOP_TIMEOUT_S = 60
+
+
+def server_processes(data: Path, program: str) -> "list[psutil.Process]":
+    """The live processes of the server whose data directory is `data`, its main process first.
+
+    Both servers work in their data directory, which tells them from others of the same name without trusting
+    a pid file: after a crash or a reboot its number may be anybody's.
+    """
+    import psutil
+
+    found = {}
+    for process in psutil.process_iter(["name", "status"]):
+        if process.info["name"] == program and process.info["status"] != psutil.STATUS_ZOMBIE:
+            try:
+                if process.cwd() == os.path.realpath(data):
+                    found[process.pid] = process
+            except psutil.Error:  # gone meanwhile, or another user's
+                continue
+    return sorted(found.values(), key=lambda process: _parent(process) in found)
+
+
+def _parent(process: "psutil.Process") -> int | None:
+    import psutil
+
+    try:
+        return process.ppid()
+    except psutil.Error:
+        return None
+
+
+def stop(data: Path, program: str, stop_signal: signal.Signals) -> None:
+    """Stop one server and wait until all its processes are gone; kill what does not go in time."""
+    import psutil
+
+    processes = server_processes(data, program)
+    if not processes:
+        return
+    with suppress(psutil.NoSuchProcess):
+        processes[0].send_signal(stop_signal)
+    _, alive = psutil.wait_procs(processes, timeout=STOP_TIMEOUT_S)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=5)
+
+
+def stop_all(var: Path) -> None:
+    """Stop both servers below `var`. SIGINT is PostgreSQL's fast shutdown: it rolls back what is open."""
+    stop(var / "valkey" / "data", "valkey-server", signal.SIGTERM)
+    stop(var / "postgres" / "data", "postgres", signal.SIGINT)
+
+
+if __name__ == "__main__":
+    with open(sys.argv[2]) as users:
+        fcntl.flock(users, fcntl.LOCK_EX)
+        stop_all(Path(sys.argv[1]))
