@@ -38,9 +38,7 @@ class User(AbstractUser):
     class Meta(AbstractUser.Meta):
         constraints = [
             models.UniqueConstraint(Lower("username"), name="user_username_unique_in_any_case"),
-            models.UniqueConstraint(
-                Lower("email"), condition=~Q(email=""), name="user_email_unique_in_any_case"
-            ),
+            models.UniqueConstraint(Lower("email"), condition=~Q(email=""), name="user_email_unique_in_any_case"),
         ]
 
 
@@ -92,9 +90,7 @@ class Anime(models.Model):
     aired_from = models.DateField(_("aired from"), null=True, blank=True)
     aired_to = models.DateField(_("aired to"), null=True, blank=True)
     source = models.CharField(_("source"), max_length=50, blank=True)
-    studios = ArrayField(
-        models.CharField(max_length=100), verbose_name=_("studios"), default=list, blank=True
-    )
+    studios = ArrayField(models.CharField(max_length=100), verbose_name=_("studios"), default=list, blank=True)
     genres = models.ManyToManyField(Genre, verbose_name=_("genres"), related_name="anime", blank=True)
     # Kept beside the genres, and set with them, so that every list can leave adult titles out without a join.
     is_adult = models.BooleanField(_("adult"), default=False)
@@ -128,9 +124,7 @@ class Anime(models.Model):
             ),
             models.CheckConstraint(condition=Q(type__in=["", *AnimeType.values]), name="anime_type_known"),
             models.CheckConstraint(
-                condition=Q(aired_from__isnull=True)
-                | Q(aired_to__isnull=True)
-                | Q(aired_to__gte=F("aired_from")),
+                condition=Q(aired_from__isnull=True) | Q(aired_to__isnull=True) | Q(aired_to__gte=F("aired_from")),
                 name="anime_aired_in_order",
             ),
         ]
@@ -155,9 +149,7 @@ class Rating(models.Model):
         verbose_name = _("rating")
         constraints = [
             models.UniqueConstraint(fields=["user", "anime"], name="rating_once_per_user_and_anime"),
-            models.CheckConstraint(
-                condition=Q(score__range=(MIN_SCORE, MAX_SCORE)), name="rating_score_1_to_10"
-            ),
+            models.CheckConstraint(condition=Q(score__range=(MIN_SCORE, MAX_SCORE)), name="rating_score_1_to_10"),
         ]
 
     def __str__(self) -> str:
@@ -203,9 +195,7 @@ class Dataset(models.Model):
     is_simulated = models.BooleanField(
         _("simulated"), default=False, help_text=_("Its raters are made up by a program, not real people.")
     )
-    fingerprint = models.CharField(
-        _("fingerprint"), max_length=64, help_text=_("SHA-256 of the files loaded.")
-    )
+    fingerprint = models.CharField(_("fingerprint"), max_length=64, help_text=_("SHA-256 of the files loaded."))
     loaded_at = models.DateTimeField(_("loaded at"), auto_now=True)
     anime_count = models.PositiveIntegerField(_("anime"), default=0)
     member_count = models.PositiveIntegerField(_("members"), default=0)

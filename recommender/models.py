@@ -105,9 +105,7 @@ class TrainingRun(models.Model):
                 name="training_run_published_has_artifact",
             ),
             models.CheckConstraint(condition=Q(progress__range=(0, 1)), name="training_run_progress_0_to_1"),
-            models.CheckConstraint(
-                condition=~Q(state="failed") | ~Q(error=""), name="training_run_failure_has_error"
-            ),
+            models.CheckConstraint(condition=~Q(state="failed") | ~Q(error=""), name="training_run_failure_has_error"),
         ]
 
     def __str__(self) -> str:

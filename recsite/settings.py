@@ -31,7 +31,7 @@ SITE_NAME = env.str("SITE_NAME", default="Nakama")
 
 # Stores ---------------------------------------------------------------------------------------------------
 
-VAR_DIR = embedded.VAR_DIR
+VAR_DIR = embedded.var_dir()
 ARTIFACTS_DIR = Path(env.str("ARTIFACTS_DIR", default=str(VAR_DIR / "artifacts")))
 
 DATABASES = {
@@ -205,7 +205,8 @@ SPECTACULAR_SETTINGS = {
 
 # Background work ------------------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+# Celery's name for a socket's address, and for the number of the database there.
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"recommender.tasks.train": {"queue": "training"}}
 CELERY_TASK_IGNORE_RESULT = True

@@ -1,0 +1,206 @@
+"""Staff launch, watch, publish and roll back trainings here."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST, require_safe
+
+from catalog.charts import Series, line_chart
+from recommender import lifecycle, services
+from recommender.engine.config import PaperConfig
+from recommender.models import TrainingRun
+
+
+class LaunchForm(forms.ModelForm[TrainingRun]):
+    """A new training: one field for each hyper-parameter, with the paper's value as its default."""
+
+    factors = forms.IntegerField(
+        initial=PaperConfig.factors, help_text=_("Length of each user's and each anime's vector.")
+    )
+    epochs = forms.IntegerField(initial=PaperConfig.epochs, help_text=_("How often the training reads all ratings."))
+    batch_size = forms.IntegerField(initial=PaperConfig.batch_size, help_text=_("Ratings in one step."))
+    learning_rate = forms.FloatField(initial=PaperConfig.learning_rate, help_text=_("Step size of nadam."))
+    seed = forms.IntegerField(
+        initial=PaperConfig.seed, help_text=_("The same data, configuration and seed give the same model.")
+    )
+
+    class Meta:
+        model = TrainingRun
+        fields = ["family", "publishes_itself"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        names = [name for name in PaperConfig.field_names() if name in cleaned]
+        try:
+            cleaned["config"] = PaperConfig.from_dict({name: cleaned[name] for name in names}).to_dict()
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+        return cleaned
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
+    list_display = ["version", "state_label", "progress_bar", "validation_mse", "started_by", "created_at"]
+    list_filter = ["state", "family"]
+    list_select_related = ["started_by"]
+    date_hierarchy = "created_at"
+    actions = ["publish_selected", "cancel_selected"]
+    change_list_template = "admin/recommender/trainingrun/change_list.html"
+    change_form_template = "admin/recommender/trainingrun/change_form.html"
+    fieldsets = [
+        (None, {"fields": ["version", "state_label", "started_by", "publishes_itself", "error"]}),
+        (_("Model"), {"fields": ["family", "config", "data_fingerprint", "counts", "metrics"]}),
+        (_("When"), {"fields": ["created_at", "started_at", "finished_at", "published_at"]}),
+    ]
+
+    # Permissions: a run is launched, never edited; its outcome is not for a form to change.
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("recommender.train")
+
+    def has_change_permission(self, request: HttpRequest, obj: TrainingRun | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: TrainingRun | None = None) -> bool:
+        return False
+
+    def has_train_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("recommender.train")
+
+    def has_publish_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("recommender.publish")
+
+    # Launching
+
+    def get_form(
+        self, request: HttpRequest, obj: TrainingRun | None = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm[TrainingRun]]:
+        return super().get_form(request, obj, change, **kwargs) if obj else LaunchForm
+
+    def get_fieldsets(self, request: HttpRequest, obj: TrainingRun | None = None) -> Any:
+        return (
+            super().get_fieldsets(request, obj)
+            if obj
+            else [(None, {"fields": ["family", *PaperConfig.field_names(), "publishes_itself"]})]
+        )
+
+    def save_model(self, request: HttpRequest, obj: TrainingRun, form: Any, change: bool) -> None:
+        run = services.launch_training(
+            started_by=request.user,  # type: ignore[arg-type]  # the admin admits no anonymous user
+            family=obj.family,
+            config=form.cleaned_data["config"],
+            publishes_itself=obj.publishes_itself,
+        )
+        obj.pk = run.pk
+
+    # Buttons and actions
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("train-now/", view(require_POST(self.train_now)), name="recommender_train_now"),
+            path("roll-back/", view(require_POST(self.roll_back)), name="recommender_roll_back"),
+            path("<int:pk>/progress/", view(require_safe(self.progress)), name="recommender_progress"),
+            *super().get_urls(),
+        ]
+
+    def train_now(self, request: HttpRequest) -> HttpResponse:
+        """Queue a training with the default configuration."""
+        if not self.has_train_permission(request):
+            raise PermissionDenied
+        run = services.launch_training(started_by=request.user)  # type: ignore[arg-type]
+        self.message_user(request, _("Training %(run)s is queued.") % {"run": run}, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:recommender_trainingrun_change", args=[run.pk]))
+
+    def roll_back(self, request: HttpRequest) -> HttpResponse:
+        """Publish the model that was served before the present one."""
+        if not self.has_publish_permission(request):
+            raise PermissionDenied
+        try:
+            run = services.roll_back()
+            self.message_user(request, _("%(run)s is served again.") % {"run": run}, messages.SUCCESS)
+        except services.PublishError as error:
+            self.message_user(request, str(error), messages.ERROR)
+        return HttpResponseRedirect(reverse("admin:recommender_trainingrun_changelist"))
+
+    def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The part of a run's page that moves while it trains."""
+        run = self.get_object(request, str(pk))
+        if run is None or not self.has_view_permission(request, run):
+            raise Http404
+        return render(request, "admin/recommender/trainingrun/progress.html", self._progress_context(run))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        run = self.get_object(request, object_id)
+        context = {**(extra_context or {}), **(self._progress_context(run) if run else {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        context = {
+            "can_train": self.has_train_permission(request),
+            "can_publish": self.has_publish_permission(request),
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
+
+    @admin.action(description=_("Publish the selected model"), permissions=["publish"])
+    def publish_selected(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
+        if queryset.count() != 1:
+            self.message_user(request, _("Choose one run: one model is served at a time."), messages.ERROR)
+            return
+        run = queryset.get()
+        try:
+            services.publish(run)
+            self.message_user(request, _("%(run)s is served now.") % {"run": run}, messages.SUCCESS)
+        except services.PublishError as error:
+            self.message_user(request, str(error), messages.ERROR)
+
+    @admin.action(description=_("Cancel the selected trainings"), permissions=["train"])
+    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
+        for run in queryset:
+            try:
+                services.cancel(run)
+                self.message_user(request, _("%(run)s is asked to stop.") % {"run": run}, messages.SUCCESS)
+            except lifecycle.ImpossibleMove as error:
+                self.message_user(request, str(error), messages.ERROR)
+
+    # Columns
+
+    @admin.display(description=_("state"), ordering="state")
+    def state_label(self, run: TrainingRun) -> str:
+        label = run.get_phase_display() if run.state == run.State.RUNNING else run.get_state_display()
+        return format_html('<span class="run-state run-state-{}">{}</span>', run.state, label)
+
+    @admin.display(description=_("progress"))
+    def progress_bar(self, run: TrainingRun) -> str:
+        percent = f"{run.progress:.0%}"
+        return format_html('<progress max="1" value="{}" title="{}">{}</progress>', run.progress, percent, percent)
+
+    @admin.display(description=_("validation error"))
+    def validation_mse(self, run: TrainingRun) -> str:
+        return f"{run.losses[-1]['validation_mse']:.3f}" if run.losses else "-"
+
+    def _progress_context(self, run: TrainingRun) -> dict[str, Any]:
+        chart = ""
+        if len(run.losses) > 1:
+            epochs = [entry["epoch"] for entry in run.losses]
+            chart = line_chart(
+                title=str(_("Mean squared error by epoch")),
+                x_label=str(_("epoch")),
+                y_label=str(_("mean squared error")),
+                series=[
+                    Series(str(_("training")), epochs, [entry["train_loss"] for entry in run.losses]),
+                    Series(str(_("validation")), epochs, [entry["validation_mse"] for entry in run.losses]),
+                ],
+            )
+        return {"run": run, "loss_chart": chart}

@@ -1,0 +1,43 @@
+"""Fixtures that every test may use."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+
+from catalog.models import User
+from recommender import catalogue, published
+from tests import factories
+
+SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "anime"
+
+
+@pytest.fixture(autouse=True)
+def _separate_processes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What one test left in the cache or in this process's memory is not the next one's."""
+    catalogue.forget()
+    published.forget()
+    yield
+    if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
+        cache.clear()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real ratings beside the repository; the test is skipped where it is not."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("needs ../shared/data/anime")
+    return SHARED_DATA
+
+
+@pytest.fixture
+def artifacts_dir(tmp_path: Path, settings: pytest.FixtureRequest) -> Path:
+    """An artifact store of the test's own."""
+    settings.ARTIFACTS_DIR = tmp_path / "artifacts"  # type: ignore[attr-defined]
+    return tmp_path / "artifacts"
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return factories.user()

@@ -1,0 +1,76 @@
+"""Rows for tests: one function a model, each with defaults that pass its constraints."""
+
+import itertools
+from typing import Any
+
+from catalog.models import (
+    ADULT_GENRE,
+    Anime,
+    AnimeType,
+    Dataset,
+    Genre,
+    ListEntry,
+    ListStatus,
+    Member,
+    Rating,
+    User,
+)
+
+_numbers = itertools.count(1)
+
+
+def user(username: str | None = None, **fields: Any) -> User:
+    name = username or f"user{next(_numbers)}"
+    return User.objects.create_user(name, fields.pop("email", f"{name}@example.com"), **fields)
+
+
+def staff(**fields: Any) -> User:
+    return user(is_staff=True, is_superuser=True, **fields)
+
+
+def genre(name: str = "Action") -> Genre:
+    return Genre.objects.get_or_create(name=name, defaults={"slug": name.lower().replace(" ", "-")})[0]
+
+
+def anime(name: str | None = None, *, genres: tuple[str, ...] = ("Action",), **fields: Any) -> Anime:
+    number = next(_numbers)
+    row = Anime.objects.create(
+        **{
+            "mal_id": number,
+            "name": name or f"Anime {number}",
+            "type": AnimeType.TV,
+            "episodes": 12,
+            "score": 7.0,
+            "members": 1000,
+            "is_adult": ADULT_GENRE in genres,
+            **fields,
+        }
+    )
+    row.genres.set([genre(name) for name in genres])
+    return row
+
+
+def rating(user: User, anime: Anime, score: int = 8) -> Rating:
+    return Rating.objects.create(user=user, anime=anime, score=score)
+
+
+def list_entry(user: User, anime: Anime, status: str = ListStatus.PLAN_TO_WATCH) -> ListEntry:
+    return ListEntry.objects.create(user=user, anime=anime, status=status)
+
+
+def dataset(name: str = "test-ratings", **fields: Any) -> Dataset:
+    return Dataset.objects.get_or_create(name=name, defaults={"fingerprint": "0" * 64, **fields})[0]
+
+
+def member(history: dict[int, int], **fields: Any) -> Member:
+    """A data set's rater; `history` maps anime id to score, or to -1 for watched and not rated."""
+    ids = sorted(history)
+    return Member.objects.create(
+        **{
+            "dataset": fields.pop("dataset", None) or dataset(),
+            "external_id": next(_numbers),
+            "anime_ids": ids,
+            "scores": [history[i] for i in ids],
+            **fields,
+        }
+    )
