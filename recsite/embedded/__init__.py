@@ -77,19 +77,22 @@ def ensure(services: Collection[str] = ("postgres", "valkey"), *, durable: bool 
 
 def release() -> None:
     """Give up this process's share in the servers, and stop them when nobody else has one."""
-    while _held:
-        var, (descriptor, owner) = _held.popitem()
-        # A forked child's share is its parent's; where the directory is gone, the keeper stops the servers.
-        if owner != os.getpid() or not var.exists():
-            continue
-        with _starting(var):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                keeper.stop_all(var)
-            except BlockingIOError:
-                # Others use the servers; or the keeper was quicker and is stopping them, which is waited for.
-                fcntl.flock(descriptor, fcntl.LOCK_SH)
-            os.close(descriptor)
+    _release(var_dir())
+
+
+def _release(var: Path) -> None:
+    descriptor, owner = _held.pop(var, (-1, 0))
+    # A forked child's share is its parent's; where the directory is gone, the keeper stops the servers.
+    if owner != os.getpid() or not var.exists():
+        return
+    with _starting(var):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            keeper.stop_all(var)
+        except BlockingIOError:
+            # Others use the servers; or the keeper was quicker and is stopping them, which is waited for.
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        os.close(descriptor)
 
 
 def _hold(var: Path) -> None:
@@ -98,7 +101,7 @@ def _hold(var: Path) -> None:
     descriptor = os.open(_users(var), os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     _held[var] = descriptor, os.getpid()
-    atexit.register(release)
+    atexit.register(_release, var)
 
 
 @contextmanager

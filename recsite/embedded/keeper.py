@@ -9,6 +9,7 @@ import fcntl
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,11 +57,35 @@ def stop(data: Path, program: str, stop_signal: signal.Signals) -> None:
         return
     with suppress(psutil.NoSuchProcess):
         processes[0].send_signal(stop_signal)
-    _, alive = psutil.wait_procs(processes, timeout=STOP_TIMEOUT_S)
+    alive = wait_gone(processes, STOP_TIMEOUT_S)
     for process in alive:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(alive, timeout=5)
+    wait_gone(alive, 5)
+
+
+def wait_gone(processes: "list[psutil.Process]", timeout_s: float) -> "list[psutil.Process]":
+    """Wait until the processes have ended, and return those that have not.
+
+    `psutil.wait_procs` also waits until they are reaped, which the first process of a container may never do.
+    """
+    import psutil
+
+    deadline = time.monotonic() + timeout_s
+    while alive := [p for p in processes if p.is_running() and _status(p) not in (psutil.STATUS_ZOMBIE, None)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    return alive
+
+
+def _status(process: "psutil.Process") -> str | None:
+    import psutil
+
+    try:
+        return process.status()
+    except psutil.Error:
+        return None
 
 
 def stop_all(var: Path) -> None:

@@ -134,9 +134,7 @@ class Postgres(Server):
         """libpq's keywords to reach `database`."""
         from psycopg.conninfo import make_conninfo
 
-        return make_conninfo(
-            host=str(self.socket_dir), port=5432, user=self.user, dbname=database, connect_timeout=5
-        )
+        return make_conninfo(host=str(self.socket_dir), port=5432, user=self.user, dbname=database, connect_timeout=5)
 
     def command(self) -> list[str]:
         """The server with its settings on the command line, so that they follow this code, not old files."""
@@ -157,8 +155,9 @@ class Postgres(Server):
                     f"{self.data} was made by PostgreSQL {found}, and this is {self.major}: move that "
                     "directory away to start with an empty database, or set DATABASE_URL to another server."
                 )
-            # No process works in this directory (see `start`), whatever now has the number in this file.
+            # No process works in this directory (see `start`), whatever now has the number in these files.
             (self.data / "postmaster.pid").unlink(missing_ok=True)
+            (self.socket_dir / f"{self.socket_name}.lock").unlink(missing_ok=True)
             return
         # Renamed when complete, so that an interrupted one is not taken for a cluster.
         unfinished = self.directory / "data.unfinished"
@@ -188,9 +187,7 @@ class Postgres(Server):
         import psycopg
 
         with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
-            if not connection.execute(
-                "SELECT 1 FROM pg_database WHERE datname = %s", [self.database]
-            ).fetchone():
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.database]).fetchone():
                 connection.execute(f"CREATE DATABASE {self.database}")
 
     def _bin(self) -> Path:
