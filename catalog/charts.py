@@ -54,7 +54,7 @@ def bar_chart(*, title: str, x_label: str, y_label: str, labels: Sequence[str], 
         0,
         len(labels),
         0,
-        max(*values, 1e-9) if len(values) > 1 else max(values[0], 1e-9),
+        max([*values, 1e-9]),
         draws_x_ticks=False,
     )
     slot = frame.px(1) - frame.px(0)
@@ -67,10 +67,7 @@ def bar_chart(*, title: str, x_label: str, y_label: str, labels: Sequence[str], 
             f' height="{frame.py(0) - y:.1f}"><title>{escape(label)}: {_number(value)}</title></rect>'
         )
         if i % every == 0:
-            marks.append(
-                f'<text class="chart-tick" text-anchor="middle" x="{x + slot * 0.4:.1f}"'
-                f' y="{HEIGHT - BOTTOM + 16}">{escape(label)}</text>'
-            )
+            marks.append(_text("tick", label, f'x="{x + slot * 0.4:.1f}" y="{HEIGHT - BOTTOM + 16}"'))
     return _document(title, x_label, y_label, frame, marks, [])
 
 
@@ -112,9 +109,8 @@ def _document(
         f"<title>{escape(title)}</title>",
         *_axes(frame),
         *marks,
-        f'<text class="chart-label" text-anchor="middle" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 10}">{escape(x_label)}</text>',
-        f'<text class="chart-label" text-anchor="middle" transform="translate(14 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)">'
-        f"{escape(y_label)}</text>",
+        _text("label", x_label, f'x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 10}"'),
+        _text("label", y_label, f'transform="translate(14 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)"'),
         *_legend(names),
         "</svg>",
     ]
@@ -129,11 +125,12 @@ def _axes(frame: _Frame) -> list[str]:
         parts.append(f'<text class="chart-tick" text-anchor="end" x="{LEFT - 6}" y="{py + 4:.1f}">{_number(y)}</text>')
     if frame.draws_x_ticks:
         xs = _decades(frame.x_min, frame.x_max) if frame.log_x else _ticks(frame.x_min, frame.x_max)
-        parts.extend(
-            f'<text class="chart-tick" text-anchor="middle" x="{frame.px(x):.1f}" y="{HEIGHT - BOTTOM + 16}">{_number(x)}</text>'
-            for x in xs
-        )
+        parts.extend(_text("tick", _number(x), f'x="{frame.px(x):.1f}" y="{HEIGHT - BOTTOM + 16}"') for x in xs)
     return parts
+
+
+def _text(kind: str, text: str, place: str) -> str:
+    return f'<text class="chart-{kind}" text-anchor="middle" {place}>{escape(text)}</text>'
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -1,6 +1,7 @@
 """The ratings as they are at one moment, as the engine wants them."""
 
 from catalog.histories import read_interactions
+
 from recommender.engine.ratings import RatingMatrix
 
 

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from recsite import embedded
+
+# Lets annotations such as ModelAdmin[Anime] stand in code that runs, not only in what mypy reads.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

@@ -26,9 +26,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("name", models.SlugField(unique=True, verbose_name="name")),
                 (
@@ -61,9 +59,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("name", models.CharField(max_length=50, unique=True, verbose_name="name")),
                 ("slug", models.SlugField(unique=True)),
@@ -78,9 +74,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("password", models.CharField(max_length=128, verbose_name="password")),
                 ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
@@ -171,9 +165,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "mal_id",
-                    models.PositiveIntegerField(
-                        primary_key=True, serialize=False, verbose_name="MyAnimeList id"
-                    ),
+                    models.PositiveIntegerField(primary_key=True, serialize=False, verbose_name="MyAnimeList id"),
                 ),
                 ("name", models.CharField(max_length=300, verbose_name="name")),
                 ("japanese_name", models.CharField(blank=True, max_length=300, verbose_name="Japanese name")),
@@ -237,9 +229,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "genres",
-                    models.ManyToManyField(
-                        blank=True, related_name="anime", to="catalog.genre", verbose_name="genres"
-                    ),
+                    models.ManyToManyField(blank=True, related_name="anime", to="catalog.genre", verbose_name="genres"),
                 ),
             ],
             options={
@@ -253,9 +243,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 (
                     "status",
@@ -300,9 +288,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("external_id", models.PositiveIntegerField(verbose_name="id in the data set")),
                 (
@@ -335,9 +321,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("score", models.PositiveSmallIntegerField(verbose_name="score")),
                 ("rated_at", models.DateTimeField(auto_now=True, verbose_name="rated at")),
@@ -403,9 +387,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="anime",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("name", ""), _negated=True), name="anime_has_name"
-            ),
+            constraint=models.CheckConstraint(condition=models.Q(("name", ""), _negated=True), name="anime_has_name"),
         ),
         migrations.AddConstraint(
             model_name="anime",
@@ -442,9 +424,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="listentry",
-            constraint=models.UniqueConstraint(
-                fields=("user", "anime"), name="list_entry_once_per_user_and_anime"
-            ),
+            constraint=models.UniqueConstraint(fields=("user", "anime"), name="list_entry_once_per_user_and_anime"),
         ),
         migrations.AddConstraint(
             model_name="listentry",
@@ -457,9 +437,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="member",
-            constraint=models.UniqueConstraint(
-                fields=("dataset", "external_id"), name="member_once_per_dataset"
-            ),
+            constraint=models.UniqueConstraint(fields=("dataset", "external_id"), name="member_once_per_dataset"),
         ),
         migrations.AddConstraint(
             model_name="member",
@@ -477,9 +455,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="rating",
-            constraint=models.UniqueConstraint(
-                fields=("user", "anime"), name="rating_once_per_user_and_anime"
-            ),
+            constraint=models.UniqueConstraint(fields=("user", "anime"), name="rating_once_per_user_and_anime"),
         ),
         migrations.AddConstraint(
             model_name="rating",
