@@ -66,4 +66,6 @@ def bayesian_average(score: NDArray[Any], count: NDArray[Any], prior_count: floa
     prior_mean = sums.sum() / counts.sum()
     weight = counts[known].mean() if prior_count is None else prior_count
     total = counts + weight
-    return np.divide(sums + weight * prior_mean, total, out=np.full(len(means), prior_mean), where=total > 0)
+    averages: Vector = np.full(len(means), prior_mean)
+    np.divide(sums + weight * prior_mean, total, out=averages, where=total > 0)
+    return averages

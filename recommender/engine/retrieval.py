@@ -103,7 +103,8 @@ def score(users: Floats, item_embeddings: Floats, metric: Metric = "dot") -> Flo
     if metric != "euclidean":
         raise ValueError(f"metric must be 'dot' or 'euclidean', got {metric!r}")
     squared = (users**2).sum(axis=1)[:, None] - 2 * products + (item_embeddings**2).sum(axis=1)
-    return -np.sqrt(np.maximum(squared, 0))
+    distances: Floats = np.sqrt(np.maximum(squared, 0))
+    return -distances
 
 
 def rows_of(exclude: Csr | Mask | None, start: int, stop: int) -> Csr | Mask | None:
@@ -123,9 +124,7 @@ def _without(scores: Floats, exclude: Csr | Mask | None) -> Floats:
     if isinstance(exclude, tuple):
         indptr, indices = exclude
         if len(indptr) != len(scores) + 1:
-            raise ValueError(
-                f"indptr of exclude has {len(indptr)} entries for {len(scores)} users, expected one more"
-            )
+            raise ValueError(f"indptr of exclude has {len(indptr)} entries for {len(scores)} users, expected one more")
         usable[np.repeat(np.arange(len(scores)), np.diff(indptr)), indices] = -np.inf
     elif exclude is not None:
         usable[np.broadcast_to(exclude, scores.shape)] = -np.inf
