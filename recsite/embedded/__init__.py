@@ -47,16 +47,16 @@ def redis_url() -> str:
     return f"unix://{quote(str(servers.Valkey(var_dir() / 'valkey').socket_path))}"
 
 
-def ensure(services: Collection[str] = ("postgres", "valkey"), *, durable: bool = True) -> None:
+def ensure(services: Collection[str] = ("postgres", "valkey"), *, durable: bool = True) -> list[str]:
     """Have the embedded ones of `services` running until this process ends. Safe to repeat, from any process.
 
     A service whose variable is set is somebody else's server, and is left alone. With `durable` off, a server
     that is started here is fast and may lose its data in a crash, which is right for tests.
-    Raises `EmbeddedServiceError`.
+    Returns the names of those that had to be started. Raises `EmbeddedServiceError`.
     """
     wanted = [name for name in VARIABLES if name in services and not os.environ.get(VARIABLES[name])]
     if not wanted:
-        return
+        return []
     var = var_dir()
     with explained(var):
         var.mkdir(parents=True, exist_ok=True)
@@ -73,6 +73,7 @@ def ensure(services: Collection[str] = ("postgres", "valkey"), *, durable: bool 
                 _start_keeper(var)
             for server in stopped:
                 server.start()
+    return [server.title for server in stopped]
 
 
 def release() -> None:
