@@ -56,9 +56,7 @@ def weighted_averages(item_embeddings: Floats, indptr: Ints, items: Ints, rating
         block = slice(indptr[start], indptr[stop])
         offsets = indptr[start:stop] - indptr[start]
         weighted = item_embeddings[items[block]] * weights[block, None]
-        averages[start:stop] = (
-            np.add.reduceat(weighted, offsets) / np.add.reduceat(weights[block], offsets)[:, None]
-        )
+        averages[start:stop] = np.add.reduceat(weighted, offsets) / np.add.reduceat(weights[block], offsets)[:, None]
         start = stop
     return averages
 
@@ -84,9 +82,7 @@ def recommend(
         `(items, scores)`, both `[n_users, k]`, as `retrieval.top_k`.
     """
     users = weighted_averages(item_embeddings, indptr, items, ratings)
-    return search(
-        users, item_embeddings, k, metric=metric, exclude=(indptr, items) if exclude is None else exclude
-    )
+    return search(users, item_embeddings, k, metric=metric, exclude=(indptr, items) if exclude is None else exclude)
 
 
 def predicted_ratings(users: Floats, item_embeddings: Floats, *, rounded: bool = False) -> Floats:
