@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from recsite import health
+from recsite import health, views
 
 urlpatterns = [
     path("", include("recommender.urls")),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/", include("recsite.api")),
     path("admin/", admin.site.urls),
+    path("offline/", views.offline, name="offline"),
+    path("sw.js", views.service_worker, name="service-worker"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
 ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from pytest_django.fixtures import SettingsWrapper
 
 from catalog.models import User
 from recommender import catalogue, published
@@ -23,6 +24,13 @@ def _separate_processes(request: pytest.FixtureRequest) -> Iterator[None]:
         cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def _static_files_by_their_names(settings: SettingsWrapper) -> None:
+    """No collectstatic under test, so no manifest of hashed names."""
+    backend = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": backend}
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real ratings beside the repository; the test is skipped where it is not."""
@@ -32,9 +40,9 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
-def artifacts_dir(tmp_path: Path, settings: pytest.FixtureRequest) -> Path:
+def artifacts_dir(tmp_path: Path, settings: SettingsWrapper) -> Path:
     """An artifact store of the test's own."""
-    settings.ARTIFACTS_DIR = tmp_path / "artifacts"  # type: ignore[attr-defined]
+    settings.ARTIFACTS_DIR = tmp_path / "artifacts"
     return tmp_path / "artifacts"
 
 

@@ -1,7 +1,10 @@
 """Rows for tests: one function a model, each with defaults that pass its constraints."""
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from catalog.models import (
     ADULT_GENRE,
@@ -15,6 +18,9 @@ from catalog.models import (
     Rating,
     User,
 )
+from recommender import lifecycle
+from recommender.engine.artifact import write_artifact
+from recommender.models import TrainingRun
 
 _numbers = itertools.count(1)
 
@@ -74,3 +80,28 @@ def member(history: dict[int, int], **fields: Any) -> Member:
             **fields,
         }
     )
+
+
+def published_model(
+    item_embeddings: dict[int, Sequence[float]], user_embeddings: dict[int, Sequence[float]] | None = None
+) -> TrainingRun:
+    """Write an artifact with these vectors by anime and user id, and publish it. Needs the `artifacts_dir` fixture."""
+    users = user_embeddings or {-1: [1.0] * len(next(iter(item_embeddings.values())))}
+    run = TrainingRun.objects.create()
+    write_artifact(
+        run.artifact_path,
+        family=run.family,
+        arrays={
+            "user_ids": np.array(sorted(users), dtype=np.int64),
+            "item_ids": np.array(sorted(item_embeddings), dtype=np.int64),
+            "user_embeddings": np.array([users[i] for i in sorted(users)], dtype=np.float32),
+            "item_embeddings": np.array([item_embeddings[i] for i in sorted(item_embeddings)], dtype=np.float32),
+        },
+        config=run.config,
+        fingerprint="0" * 64,
+        metrics={},
+    )
+    lifecycle.move(run, TrainingRun.State.RUNNING)
+    lifecycle.move(run, TrainingRun.State.READY, has_artifact=True)
+    lifecycle.publish(run)
+    return run

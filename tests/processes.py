@@ -1,0 +1,78 @@
+"""Real worker processes for tests that need one."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.db import connection
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DEADLINE_S = 120
+
+
+def environment() -> dict[str, str]:
+    """The environment in which another process uses this test's database, Valkey database and artifact store."""
+    database = connection.settings_dict
+    where = urlencode({"host": database["HOST"] or database.get("OPTIONS", {}).get("host", ""), "port": 5432})
+    return {
+        **os.environ,
+        "DATABASE_URL": f"postgres://{database['USER']}@/{database['NAME']}?{where}",
+        "ARTIFACTS_DIR": str(settings.ARTIFACTS_DIR),
+        "LOG_LEVEL": "INFO",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@contextmanager
+def celery_worker(log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A Celery worker for all queues, in a process group of its own; killed at the end if it still lives."""
+    with log.open("ab") as output:
+        worker = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "celery",
+                "-A",
+                "recsite",
+                "worker",
+                "-Q",
+                "training,default",
+                "-c",
+                "1",
+                "-l",
+                "INFO",
+            ],
+            cwd=BASE_DIR,
+            env=environment(),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        yield worker
+    finally:
+        kill(worker)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End the process and its children as the kernel's out-of-memory killer would."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def wait_until(condition: Callable[[], object], log: Path | None = None, deadline_s: float = DEADLINE_S) -> None:
+    """Return as soon as the condition holds; fail with the end of the process's log when it never does."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > end:
+            tail = log.read_text(errors="replace")[-3000:] if log else ""
+            raise AssertionError(f"still waiting after {deadline_s} s\n{tail}")
+        time.sleep(0.05)  # a poll of another process's work, with a deadline

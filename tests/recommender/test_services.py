@@ -1,0 +1,66 @@
+"""What staff may ask for, and what is answered when it cannot be."""
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from recommender import services
+from recommender.models import TrainingRun
+from tests import factories
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("artifacts_dir")]
+S = TrainingRun.State
+
+
+def test_a_configuration_the_engine_does_not_take_is_refused_by_name() -> None:
+    for config, message in [
+        ({"epochs": 0}, "epochs must be a whole number"),
+        ({"epochs": "many"}, "epochs must be"),
+        ({"learning_rate": float("nan")}, "learning_rate must be"),
+        ({"momentum": 1}, "unknown setting 'momentum'"),
+    ]:
+        with pytest.raises(ValidationError, match=message):
+            services.launch_training(started_by=None, config=config)
+    assert not TrainingRun.objects.exists()
+
+
+def test_the_task_is_sent_when_the_row_is_there_for_the_worker(
+    django_capture_on_commit_callbacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr("recommender.tasks.enqueue", sent.append)
+    with django_capture_on_commit_callbacks(execute=True):
+        run = services.launch_training(started_by=None)
+        assert sent == []
+    assert sent == [run.pk]
+
+
+def test_a_queued_run_is_cancelled_at_once_and_a_running_one_is_asked() -> None:
+    queued = TrainingRun.objects.create()
+    services.cancel(queued)
+    queued.refresh_from_db()
+    assert queued.state == S.CANCELLED
+    running = TrainingRun.objects.create(state=S.RUNNING)
+    services.cancel(running)
+    running.refresh_from_db()
+    assert (running.state, running.cancel_requested) == (S.RUNNING, True)
+
+
+def test_a_model_with_a_changed_file_is_not_published() -> None:
+    good = factories.published_model({1: [1.0], 2: [2.0]})
+    bad = factories.published_model({1: [3.0], 2: [4.0]})
+    services.roll_back()
+    assert TrainingRun.objects.published().get() == good
+    path = bad.artifact_path / "item_embeddings.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    bad.refresh_from_db()
+    with pytest.raises(services.PublishError, match=r"item_embeddings\.npy"):
+        services.publish(bad)
+    assert TrainingRun.objects.published().get() == good
+
+
+def test_rolling_back_without_a_model_before_says_so() -> None:
+    factories.published_model({1: [1.0], 2: [2.0]})
+    with pytest.raises(services.PublishError, match="No model was published before"):
+        services.roll_back()

@@ -1,0 +1,106 @@
+"""The main job with real processes: ratings in the database, a Celery worker, a published model, a personal list."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from catalog.models import User
+from recommender import serving, services, tasks
+from recommender.engine.artifact import load_artifact
+from recommender.models import TrainingRun
+from tests import factories, processes
+
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("artifacts_dir"),
+]
+S = TrainingRun.State
+CONFIG = {"factors": 8, "epochs": 6, "batch_size": 64}
+
+
+@pytest.fixture
+def community() -> list[int]:
+    """Forty anime of two kinds and eighty raters, each fond of one kind."""
+    anime = [factories.anime(f"{kind} {i}").pk for kind in ("space", "school") for i in range(20)]
+    rng = np.random.default_rng(0)
+    for number in range(80):
+        fond = anime[:20] if number % 2 else anime[20:]
+        rated = rng.choice(fond, 8, replace=False).tolist() + rng.choice(anime, 4, replace=False).tolist()
+        factories.member({i: (9 if i in fond else 3) for i in rated} | {anime[0]: -1})
+    return anime
+
+
+def launch(**fields: object) -> TrainingRun:
+    run = services.launch_training(started_by=None, config={**CONFIG, **fields})
+    assert run.state == S.QUEUED
+    return run
+
+
+def state(run: TrainingRun) -> str:
+    run.refresh_from_db()
+    return run.state
+
+
+def test_a_worker_trains_and_publishes_and_the_site_serves_it(community: list[int], user: User, tmp_path: Path) -> None:
+    run = launch()
+    log = tmp_path / "worker.log"
+    with processes.celery_worker(log):
+        processes.wait_until(lambda: state(run) in (S.PUBLISHED, S.FAILED), log)
+    assert (run.error, state(run)) == ("", S.PUBLISHED)
+    assert [entry["epoch"] for entry in run.losses] == [1, 2, 3, 4, 5, 6]
+    assert run.progress == 1
+    assert run.metrics["validation_mse"] > 0
+    assert run.data_fingerprint
+    assert not run.checkpoint_path.exists()
+    assert set(load_artifact(run.artifact_path, verify=True).arrays["item_ids"]) <= set(community)
+
+    space = [factories.Anime.objects.get(pk=i) for i in community[:3]]
+    for anime in space:
+        factories.rating(user, anime, 10)
+    result = serving.recommend(user, k=10)
+    assert (result.path, result.model_version) == ("unseen", run.version)
+    assert not {anime.pk for anime in space} & {item.anime_id for item in result.items}
+
+
+def test_a_killed_worker_loses_no_finished_epoch(community: list[int], tmp_path: Path) -> None:
+    run = launch(epochs=60)
+    log = tmp_path / "worker.log"
+    with processes.celery_worker(log) as worker:
+        processes.wait_until(lambda: state(run) == S.RUNNING and len(run.losses) >= 3, log)
+        processes.kill(worker)
+    assert state(run) == S.RUNNING
+    before = run.losses
+    factories.member({community[0]: 1, community[1]: 2})  # what is rated meanwhile does not start it afresh
+
+    tasks.resume_interrupted_runs()
+    with processes.celery_worker(log):
+        processes.wait_until(lambda: state(run) in (S.PUBLISHED, S.FAILED), log)
+    assert run.error == ""
+    assert run.losses[: len(before)] == before
+    assert [entry["epoch"] for entry in run.losses] == list(range(1, 61))
+    assert TrainingRun.objects.published().get() == run
+
+
+def test_a_run_without_ratings_fails_with_a_reason_and_leaves_the_published_model(db: None, tmp_path: Path) -> None:
+    published = factories.published_model({1: [1.0], 2: [0.5]})
+    run = launch()
+    log = tmp_path / "worker.log"
+    with processes.celery_worker(log):
+        processes.wait_until(lambda: state(run) in (S.PUBLISHED, S.FAILED), log)
+    assert run.state == S.FAILED
+    assert "rating" in run.error
+    assert "Unexpected" not in run.error
+    assert TrainingRun.objects.published().get() == published
+
+
+def test_cancelling_ends_a_running_training_within_an_epoch(community: list[int], tmp_path: Path) -> None:
+    run = launch(epochs=1000)
+    log = tmp_path / "worker.log"
+    with processes.celery_worker(log):
+        processes.wait_until(lambda: state(run) == S.RUNNING and run.losses, log)
+        services.cancel(run)
+        processes.wait_until(lambda: state(run) == S.CANCELLED, log)
+    assert not TrainingRun.objects.published().exists()
+    assert not run.checkpoint_path.exists()
