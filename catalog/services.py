@@ -1,0 +1,94 @@
+"""What a user says of an anime, written: each call is one transaction and safe to repeat or to race.
+
+Every function that names an anime raises `Anime.DoesNotExist` when the user may not see it, as if it were not there.
+"""
+
+from collections.abc import Mapping
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from catalog.models import MAX_SCORE, MIN_SCORE, Anime, ListEntry, ListStatus, Rating, User
+
+
+@transaction.atomic
+def rate(*, user: User, anime_id: int, score: int) -> Rating:
+    """Give the anime a score of 1-10, in place of the one it had. Raises ValidationError on `score`."""
+    check_score(score)
+    _visible(user, anime_id)
+    return _upsert_ratings(user, {anime_id: score})[0]
+
+
+def unrate(*, user: User, anime_id: int) -> None:
+    """Take the score back; nothing happens when there is none."""
+    Rating.objects.filter(user=user, anime_id=anime_id).delete()
+
+
+@transaction.atomic
+def set_status(*, user: User, anime_id: int, status: str) -> ListEntry:
+    """Put the anime on the user's list. Raises ValidationError on `status`."""
+    check_status(status)
+    _visible(user, anime_id)
+    return _upsert_entries(user, {anime_id: status})[0]
+
+
+def clear_status(*, user: User, anime_id: int) -> None:
+    """Take the anime off the user's list; nothing happens when it is not there."""
+    ListEntry.objects.filter(user=user, anime_id=anime_id).delete()
+
+
+@transaction.atomic
+def keep(*, user: User, ratings: Mapping[int, int], statuses: Mapping[int, str]) -> int:
+    """Write many scores and list entries at once, leaving out those of anime that the user may not see.
+
+    Returns how many anime they are about. They replace what the account had: they are the user's latest word.
+    """
+    for score in ratings.values():
+        check_score(score)
+    for status in statuses.values():
+        check_status(status)
+    visible = set(
+        Anime.objects.visible_to(user).filter(pk__in={*ratings, *statuses}).values_list("pk", flat=True)
+    )
+    _upsert_ratings(user, {anime: score for anime, score in ratings.items() if anime in visible})
+    _upsert_entries(user, {anime: status for anime, status in statuses.items() if anime in visible})
+    return len(visible)
+
+
+def check_score(score: int) -> None:
+    if not MIN_SCORE <= score <= MAX_SCORE:
+        message = _("A score is a whole number from %(min)s to %(max)s.") % {"min": MIN_SCORE, "max": MAX_SCORE}
+        raise ValidationError({"score": message})
+
+
+def check_status(status: str) -> None:
+    if status not in ListStatus.values:
+        known = ", ".join(ListStatus.values)
+        raise ValidationError({"status": _("A list status is one of: %(known)s.") % {"known": known}})
+
+
+def _visible(user: User, anime_id: int) -> None:
+    Anime.objects.visible_to(user).only("pk").get(pk=anime_id)
+
+
+def _upsert_ratings(user: User, ratings: Mapping[int, int]) -> list[Rating]:
+    """One INSERT ... ON CONFLICT DO UPDATE: of two that race, both succeed and the later one stays.
+
+    Rows go in by anime id, so that two that write many lock them in the same order.
+    """
+    return Rating.objects.bulk_create(
+        [Rating(user=user, anime_id=anime, score=score) for anime, score in sorted(ratings.items())],
+        update_conflicts=True,
+        unique_fields=["user", "anime"],
+        update_fields=["score", "rated_at"],
+    )
+
+
+def _upsert_entries(user: User, statuses: Mapping[int, str]) -> list[ListEntry]:
+    return ListEntry.objects.bulk_create(
+        [ListEntry(user=user, anime_id=anime, status=status) for anime, status in sorted(statuses.items())],
+        update_conflicts=True,
+        unique_fields=["user", "anime"],
+        update_fields=["status", "updated_at"],
+    )
