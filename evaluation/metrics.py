@@ -21,8 +21,8 @@ Hits = NDArray[np.bool_]
 PerUser = NDArray[np.float64]
 Csr = tuple[Ints, Ints]
 
-#: Entries of the user x item table that `hits` marks at once (16 MB).
-BLOCK_CELLS = 16_000_000
+#: Entries of the user x item table that `hits` marks at once (4 MB: what a processor's cache holds is faster).
+BLOCK_CELLS = 4_000_000
 
 
 def evaluate(lists: Ints, relevant: Csr, ks: Iterable[int] = (10, 100)) -> dict[str, PerUser]:
@@ -103,9 +103,9 @@ def average_precision(hits: Hits, n_relevant: Ints, k: int, *, of_all_relevant: 
     """
     top = hits[:, :k]
     ranks = np.arange(1, top.shape[1] + 1)
-    at_hits = np.cumsum(top, axis=1, dtype=np.float64)
+    at_hits = np.cumsum(top, axis=1, dtype=np.int32)
     at_hits *= top
-    return ratio(at_hits @ (1 / ranks), n_relevant if of_all_relevant else np.minimum(n_relevant, k))
+    return ratio(np.vecdot(at_hits, 1 / ranks), n_relevant if of_all_relevant else np.minimum(n_relevant, k))
 
 
 def ndcg(hits: Hits, n_relevant: Ints, k: int) -> PerUser:
@@ -113,7 +113,7 @@ def ndcg(hits: Hits, n_relevant: Ints, k: int) -> PerUser:
     discounts = 1 / np.log2(np.arange(2, k + 2))
     top = hits[:, :k]
     ideal = np.append(0, discounts.cumsum())[np.minimum(n_relevant, k)]
-    return ratio(top @ discounts[: top.shape[1]], ideal)
+    return ratio(np.vecdot(top, discounts[: top.shape[1]]), ideal)
 
 
 def catalogue_coverage(lists: Ints, n_items: int, k: int) -> float:
@@ -212,9 +212,8 @@ def _mean_over_list(lists: Ints, value: NDArray[Any], k: int) -> PerUser:
     return ratio(sums, shown.sum(axis=1))
 
 
-def _hits_until(hits: Hits, k: int) -> PerUser:
-    top = hits[:, :k]
-    counts: PerUser = top @ np.ones(top.shape[1])  # several times faster than a sum of booleans
+def _hits_until(hits: Hits, k: int) -> Ints:
+    counts: Ints = hits[:, :k].sum(axis=1)
     return counts
 
 
