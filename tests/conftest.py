@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from catalog.models import User
 from recommender import catalogue, published
@@ -25,7 +25,7 @@ def _separate_processes(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _static_files_by_their_names(settings: SettingsWrapper) -> None:
+def _static_files_by_their_names(settings: Settings) -> None:
     """No collectstatic under test, so no manifest of hashed names."""
     backend = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": backend}
@@ -40,7 +40,7 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
-def artifacts_dir(tmp_path: Path, settings: SettingsWrapper) -> Path:
+def artifacts_dir(tmp_path: Path, settings: Settings) -> Path:
     """An artifact store of the test's own."""
     settings.ARTIFACTS_DIR = tmp_path / "artifacts"
     return tmp_path / "artifacts"
