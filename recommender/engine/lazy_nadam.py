@@ -38,8 +38,9 @@ def catch_up(rows: Rows, last_step: jax.Array, step: jax.Array, learning_rate: f
     last = last_step.astype(jnp.float32)
     steps = step.astype(jnp.float32) - last
     geometric = RATIO * (1 - _power(RATIO, steps)) / (1 - RATIO)
-    # The bias corrections of the first of the steps, the largest by far, stand for those of all.
-    corrections = B1 * jnp.sqrt(1 - _power(B2, last + 1)) / (1 - _power(B1, last + 2))
+    # The bias corrections of the middle of these steps, as far as they count, stand for those of all.
+    middle = last + (1 + jnp.minimum(steps, 2 / (1 - RATIO) - 1)) / 2
+    corrections = B1 * jnp.sqrt(1 - _power(B2, middle)) / (1 - _power(B1, middle + 1))
     moved = (geometric * corrections)[:, None] * rows.first_moments / (jnp.sqrt(rows.second_moments) + EPS)
     return Rows(
         rows.values - learning_rate * moved,
