@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
 
 from recsite import embedded
 
@@ -29,10 +31,8 @@ def main(arguments: list[str]) -> None:
         # `up` starts them itself, as one of the steps that it shows.
         if command not in {"up", *WITHOUT_STORES} and not asks_for_help:
             embedded.ensure()
-        from django.core.management import execute_from_command_line
-
         execute_from_command_line(arguments)
-    except embedded.EmbeddedServiceError as error:
+    except (embedded.EmbeddedServiceError, ImproperlyConfigured) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
