@@ -1,7 +1,5 @@
 import json
 import os
-import resource
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -94,21 +92,15 @@ def test_a_file_of_another_shape_is_refused_without_verifying(written: Path) -> 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     """A process that may write no file over 64 KB stands for a full disk: the kernel refuses the write."""
     script = (
-        "import numpy as np, sys; from pathlib import Path; from recommender.engine.artifact import write_artifact\n"
+        "import resource, signal, sys; import numpy as np; from pathlib import Path\n"
+        "from recommender.engine.artifact import write_artifact\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
         "write_artifact(Path(sys.argv[1]), family='p', arrays={'a': np.zeros(3), 'b': np.zeros(100_000)},"
         " config={}, fingerprint='f', metrics={})"
     )
-
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
-
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "store" / "model")],
-        preexec_fn=limit,
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-c", script, str(tmp_path / "store" / "model")]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert "OSError" in done.stderr
     assert list((tmp_path / "store").iterdir()) == []
