@@ -2,13 +2,14 @@
 
 import unicodedata
 from collections.abc import Collection
+from datetime import datetime
 
 from django.utils.html import escape
 
 from catalog.cover_art import draw
 from catalog.cover_motifs import HEIGHT, WIDTH, Palette
 
-#: Part of every cover's address: raise it when the design changes, so that browsers ask again.
+#: Raise it when the design changes, so that browsers ask again.
 DESIGN = 1
 FONTS = (
     "-apple-system,'Segoe UI',Roboto,'Helvetica Neue','Noto Sans','Liberation Sans',Arial,"
@@ -26,6 +27,11 @@ NARROW, MEDIUM, WIDE = (
     frozenset("abcdeghknopqsuvxyz0123456789J?*"),
     frozenset("mwMW@%"),
 )
+
+
+def version(updated_at: datetime) -> str:
+    """Part of the address of the cover of a row that was updated then: another cover has another address."""
+    return f"{DESIGN}-{int(updated_at.timestamp())}"
 
 
 def cover(*, mal_id: int, name: str, japanese_name: str, genres: Collection[str], note: str) -> str:

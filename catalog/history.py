@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import CharField, F, PositiveSmallIntegerField, Value
+from django.db.models import CharField, PositiveSmallIntegerField, Value
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -90,12 +90,11 @@ def _of_account(user: User, anime_ids: Iterable[int] | None) -> History:
     no_status = Value("", output_field=CharField())
     rows = (
         ratings.order_by()
-        .values_list("anime_id", "score", no_status, at=F("rated_at"))
-        .union(entries.order_by().values_list("anime_id", no_score, "status", at=F("updated_at")), all=True)
-        .order_by("at")
+        .values_list("anime_id", "score", no_status, "rated_at")
+        .union(entries.order_by().values_list("anime_id", no_score, "status", "updated_at"), all=True)
     )
     history = History()
-    for anime_id, score, status, _at in rows:
+    for anime_id, score, status, _at in sorted(rows, key=lambda row: row[3]):
         if status:
             history.statuses[anime_id] = status
         else:

@@ -48,9 +48,7 @@ def keep(*, user: User, ratings: Mapping[int, int], statuses: Mapping[int, str])
         check_score(score)
     for status in statuses.values():
         check_status(status)
-    visible = set(
-        Anime.objects.visible_to(user).filter(pk__in={*ratings, *statuses}).values_list("pk", flat=True)
-    )
+    visible = set(Anime.objects.visible_to(user).filter(pk__in={*ratings, *statuses}).values_list("pk", flat=True))
     _upsert_ratings(user, {anime: score for anime, score in ratings.items() if anime in visible})
     _upsert_entries(user, {anime: status for anime, status in statuses.items() if anime in visible})
     return len(visible)

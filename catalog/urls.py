@@ -1,0 +1,15 @@
+"""Addresses of the catalogue and of what people say of it."""
+
+from django.urls import path
+
+from catalog import feedback_views, views
+
+urlpatterns = [
+    path("anime/", views.anime_list, name="anime-list"),
+    path("anime/<int:mal_id>/", views.anime_detail, name="anime-detail"),
+    path("anime/<int:mal_id>/cover.svg", views.anime_cover, name="anime-cover"),
+    path("anime/<int:mal_id>/rate/", feedback_views.rate, name="rate"),
+    path("anime/<int:mal_id>/status/", feedback_views.list_status, name="list-status"),
+    path("me/ratings/", views.my_ratings, name="my-ratings"),
+    path("me/settings/", views.settings, name="settings"),
+]

@@ -1,0 +1,11 @@
+"""Addresses of recommendations."""
+
+from django.urls import path
+
+from recommender import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("recommendations/", views.recommendations_list, name="recommendations-list"),
+    path("anime/<int:mal_id>/similar/", views.similar_anime, name="anime-similar"),
+]

@@ -1,0 +1,184 @@
+// What htmx does not do: one token for every tab, ratings shown at once, the keyboard in a rating pad, notices, theme.
+// Every page works without it.
+(() => {
+  const root = document.documentElement;
+  const notice = () => document.getElementById("notice");
+  root.classList.add("has-script");
+
+  const cookie = (name) => document.cookie.split("; ").find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1);
+
+  // Logging in or out in another tab changes the token; the cookie always holds the present one.
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    const token = cookie("csrftoken");
+    if (detail.verb === "get" || !token) return;
+    delete detail.parameters.csrfmiddlewaretoken;
+    detail.headers["X-CSRFToken"] = token;
+  });
+
+  // Ratings and lists -----------------------------------------------------------------------------------------
+
+  const press = (button, isPressed) => button.setAttribute("aria-pressed", String(isPressed));
+
+  function showScore(anime, score) {
+    for (const rate of document.querySelectorAll(`[data-rate="${anime}"]`)) {
+      const label = rate.querySelector("[data-rate-label]");
+      label.textContent = score ?? label.dataset.empty;
+      rate.toggleAttribute("data-rated", score != null);
+      rate.querySelectorAll("button[value]:not(.clear)").forEach((b) => press(b, Number(b.value) === score));
+      setTabStop(rate);
+    }
+  }
+
+  function showStatus(anime, status) {
+    for (const button of document.querySelectorAll(`[data-status="${anime}"] button[data-value]`)) {
+      const isPressed = button.dataset.value === status;
+      press(button, isPressed);
+      button.value = isPressed ? "" : button.dataset.value;
+    }
+    for (const label of document.querySelectorAll(`[data-status="${anime}"] [data-status-label]`)) {
+      const chosen = label.closest("details").querySelector('[aria-pressed="true"]');
+      label.textContent = chosen?.textContent ?? label.dataset.empty;
+    }
+  }
+
+  function show(news) {
+    if ("score" in news) showScore(news.anime, news.score);
+    if ("status" in news) showStatus(news.anime, news.status);
+  }
+
+  const before = new WeakMap(); // request -> how to show what was there when it began
+
+  document.addEventListener("htmx:beforeSend", ({ target: form, detail }) => {
+    const button = detail.requestConfig.triggeringEvent?.submitter;
+    const rate = form.closest("[data-rate]");
+    if (button?.name === "score" && rate) {
+      const label = rate.querySelector("[data-rate-label]").textContent;
+      before.set(detail.xhr, { anime: Number(rate.dataset.rate), score: Number(label) || null });
+      showScore(rate.dataset.rate, Number(button.value) || null);
+      if (rate.open) close(rate);
+    } else if (button?.name === "status" && form.dataset.status) {
+      const pressed = form.querySelector('[aria-pressed="true"]');
+      before.set(detail.xhr, { anime: Number(form.dataset.status), status: pressed?.dataset.value ?? "" });
+      showStatus(form.dataset.status, button.value);
+      if (form.closest("details[open]")) close(form.closest("details"));
+    }
+  });
+
+  const putBack = ({ detail }) => before.has(detail.xhr) && show(before.get(detail.xhr));
+  document.addEventListener("htmx:responseError", putBack);
+  document.addEventListener("htmx:sendError", putBack);
+  document.addEventListener("ratings-changed", ({ detail }) => show(detail));
+
+  // A rating pad is one stop of the tab key; arrows move in it, and a digit rates at once (0 is 10).
+
+  function setTabStop(rate, wanted) {
+    const buttons = [...rate.querySelectorAll(".pad button")];
+    const stop = wanted ?? buttons.find((b) => b.getAttribute("aria-pressed") === "true") ?? buttons[0];
+    buttons.forEach((button) => (button.tabIndex = button === stop ? 0 : -1));
+  }
+
+  function close(details) {
+    const hadFocus = details.contains(document.activeElement);
+    details.open = false;
+    if (hadFocus) details.querySelector("summary").focus();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const unfolded = event.target.closest?.("details[open]");
+    if (event.key === "Escape" && unfolded) return close(unfolded);
+    const rate = event.target.closest?.("[data-rate]");
+    if (!rate || event.ctrlKey || event.metaKey || event.altKey) return;
+    const buttons = [...rate.querySelectorAll(".pad button")].filter((b) => b.offsetParent);
+    const at = buttons.indexOf(event.target);
+    if (/^[0-9]$/.test(event.key) && (at >= 0 || rate.open)) {
+      rate.querySelector(`.pad button[value="${event.key === "0" ? 10 : event.key}"]`).click();
+    } else if (at >= 0) {
+      const row = Number(getComputedStyle(rate).getPropertyValue("--pad-columns")) || 10;
+      const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: row, ArrowUp: -row }[event.key];
+      const to = { Home: 0, End: buttons.length - 1 }[event.key] ?? (step ? at + step : null);
+      if (to === null) return;
+      const next = buttons[Math.min(Math.max(to, 0), buttons.length - 1)];
+      setTabStop(rate, next);
+      next.focus();
+    } else return;
+    event.preventDefault();
+  });
+
+  // Opening a pad takes the focus into it; a click elsewhere closes it.
+  document.addEventListener("toggle", ({ target }) => {
+    if (target.matches?.(".rate.folded") && target.open) {
+      setTabStop(target);
+      target.querySelector('.pad button[tabindex="0"]').focus({ preventScroll: true });
+    }
+  }, true);
+  document.addEventListener("click", ({ target }) => {
+    for (const open of document.querySelectorAll(".rate.folded[open], .menu[open]")) {
+      if (!open.contains(target)) open.open = false;
+    }
+  });
+
+  // Swaps -----------------------------------------------------------------------------------------------------
+
+  // A list that is fetched again keeps the focus on the card in the same place.
+  let place = null;
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const { target } = detail;
+    const card = target?.matches?.("[data-keeps-place]") && document.activeElement.closest?.("[data-card]");
+    place = card && target.contains(card) ? [...target.querySelectorAll("[data-card]")].indexOf(card) : null;
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    if (place === null) return;
+    const cards = document.querySelectorAll("[data-keeps-place] [data-card]");
+    const card = cards[Math.min(place, cards.length - 1)];
+    (card?.querySelector("summary, a") ?? document.querySelector("[data-keeps-place] [tabindex]"))?.focus({ preventScroll: true });
+    place = null;
+  });
+  document.addEventListener("htmx:load", ({ detail }) => {
+    detail.elt.querySelectorAll?.(".rate:not(.folded)").forEach((rate) => setTabStop(rate));
+  });
+
+  // Notices ---------------------------------------------------------------------------------------------------
+
+  const SECONDS = 12;
+  let left = 0;
+  setInterval(() => {
+    const shown = notice()?.firstElementChild;
+    if (!shown || shown.matches(":hover, :focus-within")) left = SECONDS;
+    else if (--left <= 0) shown.remove();
+  }, 1000);
+  document.addEventListener("htmx:oobAfterSwap", ({ detail }) => detail.target?.id === "notice" && (left = SECONDS));
+  document.addEventListener("click", ({ target }) => target.closest("[data-close-notice]")?.closest(".notice").remove());
+
+  function complain(text) {
+    const box = document.createElement("div");
+    box.className = "notice error";
+    box.append(Object.assign(document.createElement("p"), { textContent: text }));
+    notice().replaceChildren(box);
+    left = SECONDS;
+  }
+  document.addEventListener("htmx:sendError", () => complain(notice().dataset.unreachable));
+  document.addEventListener("htmx:responseError", ({ detail }) => {
+    if (detail.xhr.status !== 400) complain(notice().dataset.failed);
+  });
+
+  // Theme -----------------------------------------------------------------------------------------------------
+
+  const toggle = document.querySelector("[data-theme-toggle]");
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  if (toggle) {
+    toggle.hidden = false;
+    press(toggle, isDark());
+    system.addEventListener("change", () => press(toggle, isDark()));
+    toggle.addEventListener("click", () => {
+      const theme = isDark() ? "light" : "dark";
+      root.dataset.theme = theme;
+      document.querySelector('meta[name="color-scheme"]').content = theme;
+      const secure = location.protocol === "https:" ? "; secure" : "";
+      document.cookie = `theme=${theme}; path=/; max-age=31536000; samesite=lax${secure}`;
+      press(toggle, theme === "dark");
+    });
+  }
+
+  if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").catch(() => {});
+})();
