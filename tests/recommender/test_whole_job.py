@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from catalog.models import User
-from recommender import serving, services, tasks
+from recommender import locks, services, serving, tasks
 from recommender.engine.artifact import load_artifact
 from recommender.models import TrainingRun
 from tests import factories, processes
@@ -74,6 +74,7 @@ def test_a_killed_worker_loses_no_finished_epoch(community: list[int], tmp_path:
     before = run.losses
     factories.member({community[0]: 1, community[1]: 2})  # what is rated meanwhile does not start it afresh
 
+    processes.wait_until(lambda: not locks.is_held(run.pk))  # the database has noticed
     tasks.resume_interrupted_runs()
     with processes.celery_worker(log):
         processes.wait_until(lambda: state(run) in (S.PUBLISHED, S.FAILED), log)

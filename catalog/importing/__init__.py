@@ -1,0 +1,1 @@
+"""Loading data sets in the format of Kaggle's "Anime Recommendations Database"."""

@@ -1,0 +1,84 @@
+"""Where a data set's files are: a folder, or a zip file that is read without unpacking it."""
+
+import hashlib
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from catalog.importing.errors import DatasetError
+
+ANIME, RATINGS, METADATA = "anime.csv", "rating.csv", "metadata.csv"
+REQUIRED, OPTIONAL = (ANIME, RATINGS), (METADATA,)
+MAX_FILE_BYTES = 4 * 2**30
+#: Text of this kind shrinks to a fourth or so; a zip bomb to a thousandth.
+MAX_ZIP_RATIO = 200
+_BLOCK = 2**20
+
+
+class Source:
+    """The files of a data set at `path`. Raises DatasetError when a required one is missing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._zip_names: dict[str, str] = {}
+        if path.is_dir():
+            found = sorted(child.name for child in path.iterdir())
+        elif zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                found = sorted(info.filename for info in archive.infolist() if not info.is_dir())
+            for name in found:
+                self._zip_names.setdefault(PurePosixPath(name).name, name)
+        elif path.exists():
+            raise DatasetError(f"{path} is neither a folder nor a zip file. Name the folder or zip that holds {ANIME}.")
+        else:
+            raise DatasetError(f"{path} does not exist. Name a folder or zip file that holds {ANIME} and {RATINGS}.")
+        missing = [name for name in REQUIRED if not self.has(name)]
+        if missing:
+            shown = ", ".join(found[:10]) or "nothing"
+            raise DatasetError(f"{path} has no {' and no '.join(missing)}; it holds {shown}.")
+
+    def has(self, name: str) -> bool:
+        return name in self._zip_names or (self.path / name).is_file()
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        """The file `name` as a stream of bytes. Raises DatasetError when it is too large or cannot be read."""
+        try:
+            if not self._zip_names:
+                with (self.path / name).open("rb") as file:
+                    yield file
+                return
+            with zipfile.ZipFile(self.path) as archive:
+                info = archive.getinfo(self._zip_names[name])
+                self._refuse_bomb(name, info)
+                with archive.open(info) as file:
+                    yield file
+        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            raise DatasetError(f"{name} in {self.path} cannot be read: {error}.") from error
+
+    def size(self, name: str) -> int:
+        """Bytes of `name`, unpacked."""
+        if self._zip_names:
+            with zipfile.ZipFile(self.path) as archive:
+                return archive.getinfo(self._zip_names[name]).file_size
+        return (self.path / name).stat().st_size
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and contents of the files that a load reads."""
+        digest = hashlib.sha256()
+        for name in (*REQUIRED, *OPTIONAL):
+            if self.has(name):
+                digest.update(f"{name}:{self.size(name)}\n".encode())
+                with self.open(name) as file:
+                    while block := file.read(_BLOCK):
+                        digest.update(block)
+        return digest.hexdigest()
+
+    def _refuse_bomb(self, name: str, info: zipfile.ZipInfo) -> None:
+        if info.file_size > MAX_FILE_BYTES or info.file_size > MAX_ZIP_RATIO * max(info.compress_size, _BLOCK):
+            raise DatasetError(
+                f"{name} in {self.path} would unpack to {info.file_size:,} bytes from {info.compress_size:,}, "
+                "which no rating file does. Unpack it yourself and name the folder if you trust it."
+            )

@@ -1,0 +1,120 @@
+"""`manage.py load_dataset`: a data set's anime and raters into the catalogue."""
+
+import csv
+import sys
+from argparse import ArgumentParser
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from catalog.importing import demo
+from catalog.importing.errors import DatasetError, Rejects
+from catalog.importing.kaggle import download
+from catalog.importing.load import Contents, Report, load
+from catalog.importing.ratings import Triples, read_ratings
+from catalog.importing.source import ANIME, METADATA, RATINGS, Source
+from catalog.importing.tables import read_anime, read_metadata
+from catalog.models import Dataset
+
+
+class Command(BaseCommand):
+    help = (
+        "Load anime.csv, rating.csv and, when it is there, metadata.csv from a folder or zip file in the format of "
+        "Kaggle's Anime Recommendations Database. Loading the same files again changes nothing."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "path",
+            nargs="?",
+            help="a folder or zip file; 'kaggle' to download it; 'demo' for the real catalogue with simulated raters. "
+            "Without it: whatever is loaded stays, and an empty database gets the demo",
+        )
+        parser.add_argument("--name", default="anime-recommendations-database", help="the data set's name")
+        parser.add_argument("--skip-bad", type=Path, metavar="FILE", help="write bad lines to FILE and load the rest")
+        parser.add_argument("--force", action="store_true", help="load again what is loaded already")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._load(options)
+        except DatasetError as error:
+            raise CommandError(str(error)) from error
+
+    def _load(self, options: dict[str, Any]) -> None:
+        path: str | None = options["path"]
+        if not path and (loaded := Dataset.objects.first()):
+            self.stdout.write(f"Data set {loaded} is loaded: {loaded.interaction_count:,} interactions.")
+            return
+        if not path or path == "demo":
+            fingerprint, name = demo.fingerprint(), demo.NAME
+        else:
+            source = Source(download() if path == "kaggle" else Path(path).expanduser())
+            fingerprint, name = source.fingerprint(), options["name"]
+        if not options["force"] and Dataset.objects.filter(name=name, fingerprint=fingerprint).exists():
+            self.stdout.write(f"Data set {name} is loaded already; these files hold nothing new.")
+            return
+        if not path or path == "demo":
+            self.stdout.write("Making the demo: the real catalogue, and simulated raters")
+            contents = demo.contents()
+            rejects = Rejects(collects=False)
+        else:
+            rejects = Rejects(collects=options["skip_bad"] is not None)
+            contents = self._read(source, name, fingerprint, rejects)
+        self._report(load(contents, lambda text: self.stdout.write(f"  {text}")))
+        if options["skip_bad"] is not None:
+            _write_rejects(options["skip_bad"], rejects)
+            self.stdout.write(f"  {len(rejects.rows):,} bad lines are in {options['skip_bad']}")
+
+    def _read(self, source: Source, name: str, fingerprint: str, rejects: Rejects) -> Contents:
+        self.stdout.write(f"Loading {source.path}")
+        with source.open(ANIME) as file:
+            anime = read_anime(file, rejects)
+        metadata = None
+        if source.has(METADATA):
+            with source.open(METADATA) as file:
+                metadata = read_metadata(file, rejects)
+        return Contents(name, fingerprint, False, anime, metadata, _read_with_progress(source, rejects))
+
+    def _report(self, report: Report) -> None:
+        numbers = {name: f"{number:,}" for name, number in asdict(report).items()}
+        self.stdout.write(
+            self.style.SUCCESS(
+                "Loaded {anime} anime and {members} members with {interactions} interactions "
+                "({ratings} ratings) of {rated_anime} anime.".format(**numbers)
+            )
+        )
+        for name, text in (
+            ("unknown_anime_ratings", "interactions with anime that anime.csv does not have were left out"),
+            ("repeated_ratings", "interactions came more than once; the last of each counts"),
+            ("simulated_removed", "simulated members were removed: real ones are here now"),
+        ):
+            if getattr(report, name):
+                self.stdout.write(f"  {numbers[name]} {text}")
+        self.stdout.write(
+            "  {anime_changed} anime rows and {members_changed} members were added or changed".format(**numbers)
+        )
+
+
+def _read_with_progress(source: Source, rejects: Rejects) -> Triples:
+    columns = (TextColumn("  reading rating.csv"), BarColumn(), TextColumn("{task.percentage:.0f}%"))
+    console = Console(stderr=True)
+    with (
+        Progress(*columns, TimeRemainingColumn(), console=console, disable=not sys.stderr.isatty()) as progress,
+        source.open(RATINGS) as file,
+    ):
+        task = progress.add_task("", total=source.size(RATINGS))
+        return read_ratings(file, rejects, lambda n: progress.advance(task, n))
+
+
+def _write_rejects(path: Path, rejects: Rejects) -> None:
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["file", "line", "column", "reason", "raw"])
+            writer.writerows((bad.file, bad.line, bad.column, bad.reason, bad.raw) for bad in rejects.rows)
+    except OSError as error:
+        raise DatasetError(f"The bad lines cannot be written to {path}: {error}.") from error
