@@ -67,7 +67,7 @@ def check_port(host: str, port: int) -> None:
             else:
                 reason = f"of {host} cannot be used ({error.strerror})"
             raise CommandError(
-                f"Port {port} {reason}: choose another, as in `make run PORT={port % 60000 + 1001}`."
+                f"Port {port} {reason}: choose another, as in `make run PORT={8081 if port == 8080 else 8080}`."
             ) from None
 
 
@@ -116,15 +116,12 @@ def _static_state() -> str:
 
 def load_data(screen: Screen) -> bool:
     """Load the data set that `DATASET` names, or the demo into an empty database; whether it brought something new."""
-    source = os.environ.get("DATASET")
+    source, start = os.environ.get("DATASET"), time.monotonic()
     before = _datasets()
     if source or not before:
         call_command("load_dataset", *([source] if source else []))
-    with screen.step("Data") as step:
-        step.detail = ", ".join(
-            f"{dataset}: {dataset.rating_count:,} ratings of {dataset.anime_count:,} anime"
-            for dataset in Dataset.objects.all()
-        )
+    loaded = [f"{row}: {row.rating_count:,} ratings, {row.anime_count:,} anime" for row in Dataset.objects.all()]
+    screen.done("Data", "; ".join(loaded), time.monotonic() - start)
     return _datasets() != before
 
 
