@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import ngettext
 
-from catalog.history import move_to_account
+from catalog.feedback import move_to_account
 from catalog.models import User
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from catalog.history import History
+from catalog.feedback import Feedback
 from catalog.models import Anime
 
 #: All that a card shows; the rest of a row is not read for a list.
@@ -29,7 +29,7 @@ class Card:
     because: tuple[Reason, ...] = ()
 
 
-def cards(anime: Iterable[Anime], history: History) -> list[Card]:
+def cards(anime: Iterable[Anime], feedback: Feedback) -> list[Card]:
     return [
-        Card(anime=one, score=history.ratings.get(one.pk), status=history.statuses.get(one.pk, "")) for one in anime
+        Card(anime=one, score=feedback.ratings.get(one.pk), status=feedback.statuses.get(one.pk, "")) for one in anime
     ]

@@ -41,17 +41,17 @@ def cover(*, mal_id: int, name: str, japanese_name: str, genres: Collection[str]
     top = HEIGHT - 54 - len(lines) * size * LINE_HEIGHT
     baselines = [top + 20 + size * (0.86 + LINE_HEIGHT * i) for i in range(len(lines))]
     title = "".join(
-        f'<text x="{MARGIN}" y="{y:.1f}">{escape(line)}</text>' for y, line in zip(baselines, lines, strict=True)
+        f'<text x="{MARGIN}" y="{y:.1f}">{_escape(line)}</text>' for y, line in zip(baselines, lines, strict=True)
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
-        f' role="img" aria-label="{escape(name)}">{picture}'
+        f' role="img" aria-label="{_escape(name)}">{picture}'
         f'<rect y="{top:.1f}" width="{WIDTH}" height="{HEIGHT - top:.1f}" fill="{palette.ink}"/>'
         f'<rect y="{top:.1f}" width="{WIDTH}" height="4" fill="{palette.glow}"/>'
         f"{_band(japanese_name, palette)}"
         f'<g font-family="{FONTS}" fill="{palette.paper}">'
         f'<g font-weight="700" font-size="{size}">{title}</g>'
-        f'<text x="{MARGIN}" y="{HEIGHT - 17}" font-size="13" opacity=".8">{escape(note)}</text></g></svg>'
+        f'<text x="{MARGIN}" y="{HEIGHT - 17}" font-size="13" opacity=".8">{_escape(note)}</text></g></svg>'
     )
 
 
@@ -69,10 +69,19 @@ def fit_title(title: str, width: float) -> tuple[int, list[str]]:
     return size, lines
 
 
+def _printable(text: str) -> str:
+    """Without control characters, which no XML document may hold."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _escape(text: str) -> str:
+    return escape(_printable(text))
+
+
 def _words(title: str) -> list[str]:
     """Where a line may break: at spaces, and between wide characters, which are written without them."""
     words: list[str] = []
-    for word in "".join(c if c.isprintable() else " " for c in title).split():
+    for word in _printable(title).split():
         if any(_is_wide(c) for c in word):
             words.extend(word)
         else:
@@ -113,7 +122,7 @@ def _cut(line: str, width: float) -> str:
 
 def _band(japanese_name: str, palette: Palette) -> str:
     """The Japanese title on its band; nothing where it is unknown or the same Latin letters again."""
-    text = "".join(c if c.isprintable() else " " for c in japanese_name).strip()
+    text = _printable(japanese_name).strip()
     if not any(_is_wide(c) for c in text):
         return ""
     text = _cut(text, BAND_LENGTH / BAND_SIZE)
@@ -122,7 +131,7 @@ def _band(japanese_name: str, palette: Palette) -> str:
     return (
         f'<rect x="{left}" width="{BAND_WIDTH}" height="{length:.0f}" fill="{palette.paper}"/>'
         f'<text x="{left + BAND_WIDTH / 2}" y="14" writing-mode="vertical-rl" font-family="{FONTS}" lang="ja"'
-        f' font-size="{BAND_SIZE}" font-weight="600" fill="{palette.ink}">{escape(text)}</text>'
+        f' font-size="{BAND_SIZE}" font-weight="600" fill="{palette.ink}">{_escape(text)}</text>'
     )
 
 

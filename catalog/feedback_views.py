@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from catalog import history
+from catalog import feedback
 from catalog.forms import RatingForm, StatusForm
 from catalog.http import SiteRequest, safe_next
 from catalog.models import Anime, ListStatus, User
@@ -26,13 +26,13 @@ def rate(request: SiteRequest, mal_id: int) -> HttpResponse:
     if not form.is_valid():
         return _refuse(request, str(form.errors["score"][0]))
     score: int | None = form.cleaned_data["score"]
-    before = history.history_of(request, [mal_id]).ratings.get(mal_id)
+    before = feedback.feedback_of(request, [mal_id]).ratings.get(mal_id)
     try:
         if score is None:
-            history.unrate(request, mal_id)
+            feedback.unrate(request, mal_id)
             said = _("Your rating of %(anime)s is removed.") % {"anime": anime.name}
         else:
-            history.rate(request, mal_id, score)
+            feedback.rate(request, mal_id, score)
             said = _("You rated %(anime)s %(score)s.") % {"anime": anime.name, "score": score}
     except ValidationError as error:
         return _refuse(request, error.messages[0])
@@ -47,13 +47,13 @@ def list_status(request: SiteRequest, mal_id: int) -> HttpResponse:
     if not form.is_valid():
         return _refuse(request, str(form.errors["status"][0]))
     status: str = form.cleaned_data["status"]
-    before = history.history_of(request, [mal_id]).statuses.get(mal_id, "")
+    before = feedback.feedback_of(request, [mal_id]).statuses.get(mal_id, "")
     try:
         if status:
-            history.set_status(request, mal_id, status)
+            feedback.set_status(request, mal_id, status)
             said = _("%(anime)s: %(status)s.") % {"anime": anime.name, "status": ListStatus(status).label}
         else:
-            history.clear_status(request, mal_id)
+            feedback.clear_status(request, mal_id)
             said = _("%(anime)s is off your list.") % {"anime": anime.name}
     except ValidationError as error:
         return _refuse(request, error.messages[0])

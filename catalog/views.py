@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from catalog import covers
 from catalog.cards import FIELDS, Card, cards
+from catalog.feedback import feedback_of
 from catalog.forms import BrowseForm, SettingsForm
-from catalog.history import history_of
 from catalog.http import AccountRequest, SiteRequest, wants_fragment
 from catalog.models import ADULT_GENRE, Anime, Genre, ListEntry, ListStatus, Rating, User
 
@@ -38,7 +38,7 @@ def anime_list(request: SiteRequest) -> HttpResponse:
         "form": form,
         "page": page,
         "page_numbers": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
-        "cards": cards(shown, history_of(request, [anime.pk for anime in shown])),
+        "cards": cards(shown, feedback_of(request, [anime.pk for anime in shown])),
         "suggestions": [] if shown else _suggestions(request),
     }
     template = "catalog/_results.html" if wants_fragment(request) else "catalog/anime_list.html"
@@ -50,7 +50,7 @@ def anime_list(request: SiteRequest) -> HttpResponse:
 def _suggestions(request: SiteRequest) -> list[Card]:
     """What to look at when nothing was found."""
     popular = list(Anime.objects.visible_to(request.user).only(*FIELDS).order_by("-members", "mal_id")[:6])
-    return cards(popular, history_of(request, [anime.pk for anime in popular]))
+    return cards(popular, feedback_of(request, [anime.pk for anime in popular]))
 
 
 @require_safe
@@ -58,7 +58,7 @@ def anime_detail(request: SiteRequest, mal_id: int) -> HttpResponse:
     anime = Anime.objects.visible_to(request.user).with_genres().filter(pk=mal_id).first()
     if anime is None:
         raise Http404(str(_("This anime is not in the catalogue.")))
-    [card] = cards([anime], history_of(request, [anime.pk]))
+    [card] = cards([anime], feedback_of(request, [anime.pk]))
     return render(request, "catalog/anime_detail.html", {"card": card, "anime": anime, "statuses": ListStatus.choices})
 
 
@@ -119,7 +119,7 @@ def my_ratings(request: AccountRequest) -> HttpResponse:
     context = {
         "page": page,
         "page_numbers": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
-        "cards": cards(anime, history_of(request, [one.pk for one in anime])),
+        "cards": cards(anime, feedback_of(request, [one.pk for one in anime])),
         "shown": shown,
         "sort": sort,
         "sorts": [(key, label) for key, label in SORTS.items() if key in orders],

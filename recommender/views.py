@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from catalog.cards import FIELDS, Card, Reason, cards
-from catalog.history import History, history_of
+from catalog.feedback import Feedback, feedback_of
 from catalog.http import SiteRequest, wants_fragment
 from catalog.models import Anime, Dataset, User
 from recommender import serving
@@ -28,10 +28,10 @@ SIMILAR = 12
 @never_cache
 def home(request: SiteRequest) -> HttpResponse:
     """Recommendations; beside them, for whoever has rated little, anime to rate."""
-    history = history_of(request)
-    has_enough = isinstance(request.user, User) and len(history.ratings) >= ENOUGH_RATINGS
+    feedback = feedback_of(request)
+    has_enough = isinstance(request.user, User) and len(feedback.ratings) >= ENOUGH_RATINGS
     offers = () if has_enough and "starters" not in request.GET else _starters(request)
-    return render(request, "recommender/home.html", _list_context(request, history, also=offers))
+    return render(request, "recommender/home.html", _list_context(request, feedback, also=offers))
 
 
 @require_safe
@@ -39,7 +39,7 @@ def home(request: SiteRequest) -> HttpResponse:
 def recommendations_list(request: SiteRequest) -> HttpResponse:
     """The list alone, as it is now (`?starters=` says which anime to rate stand beside it)."""
     also = _starters(request) if "starters" in request.GET else ()
-    context = _list_context(request, history_of(request), also=also)
+    context = _list_context(request, feedback_of(request), also=also)
     template = "recommender/_list.html" if wants_fragment(request) else "recommender/home.html"
     response = render(request, template, context)
     patch_vary_headers(response, ["HX-Request"])
@@ -54,7 +54,7 @@ def similar_anime(request: SiteRequest, mal_id: int) -> HttpResponse:
         raise Http404(_("This anime is not in the catalogue."))
     ids = serving.similar(mal_id, k=SIMILAR, shows_adult=_shows_adult(request))
     found = _by_id(request, ids)
-    shown = cards([found[pk] for pk in ids if pk in found], history_of(request, ids))
+    shown = cards([found[pk] for pk in ids if pk in found], feedback_of(request, ids))
     context = {"anime": anime, "cards": shown, "is_simulated": _is_simulated()}
     template = "recommender/_similar.html" if wants_fragment(request) else "recommender/similar.html"
     response = render(request, template, context)
@@ -62,23 +62,23 @@ def similar_anime(request: SiteRequest, mal_id: int) -> HttpResponse:
     return response
 
 
-def _list_context(request: SiteRequest, history: History, also: tuple[int, ...] = ()) -> dict[str, Any]:
+def _list_context(request: SiteRequest, feedback: Feedback, also: tuple[int, ...] = ()) -> dict[str, Any]:
     """What the list shows. Anime of `also` stand beside it to be rated, and are not in the list as well."""
     shown = min(max(_number(request, "show", default=BESIDE if also else STEP), 1), serving.MAX_K)
-    found, method, problem = _recommend(request, history, k=shown + 1, also=also)
+    found, method, problem = _recommend(request, feedback, k=shown + 1, also=also)
     items = found.items[:shown]
     reasons = {anime for item in items for anime in item.because}
     anime = _by_id(request, {item.anime_id for item in items} | reasons | set(also))
     has_more = len(found.items) > shown
     beside = _starters_page(request) if also else None
     return {
-        "cards": [_card(item, anime, history) for item in items if item.anime_id in anime],
-        "starters": cards([anime[pk] for pk in also if pk in anime], history),
+        "cards": [_card(item, anime, feedback) for item in items if item.anime_id in anime],
+        "starters": cards([anime[pk] for pk in also if pk in anime], feedback),
         "more_starters": _query(request, starters=_starters_page(request) + 1),
         "same_list": _query(request, starters=beside, show=shown),
         "longer_list": _query(request, starters=beside, show=min(shown + STEP, serving.MAX_K)) if has_more else None,
         "list": found,
-        "rated": len(history.ratings),
+        "rated": len(feedback.ratings),
         "method": method,
         "methods": serving.METHODS if _is_staff(request) else (),
         "problem": problem,
@@ -87,17 +87,17 @@ def _list_context(request: SiteRequest, history: History, also: tuple[int, ...] 
 
 
 def _recommend(
-    request: SiteRequest, history: History, *, k: int, also: tuple[int, ...]
+    request: SiteRequest, feedback: Feedback, *, k: int, also: tuple[int, ...]
 ) -> tuple[serving.RecommendationList, str, str]:
     """The list, the method asked for, and what is wrong with that method if the list had to do without."""
 
     def by(method: str) -> serving.RecommendationList:
         return serving.recommend_for_ratings(
-            history.ratings,
+            feedback.ratings,
             k=k,
             method=method,
             shows_adult=_shows_adult(request),
-            exclude={*history.statuses, *also},
+            exclude={*feedback.statuses, *also},
             user_id=request.user.pk,
         )
 
@@ -110,8 +110,8 @@ def _recommend(
         return by(serving.Method.AUTO), wanted, str(error)
 
 
-def _card(item: serving.Recommended, anime: dict[int, Anime], history: History) -> Card:
-    because = tuple(Reason(anime[pk], history.ratings[pk]) for pk in item.because if pk in anime)
+def _card(item: serving.Recommended, anime: dict[int, Anime], feedback: Feedback) -> Card:
+    because = tuple(Reason(anime[pk], feedback.ratings[pk]) for pk in item.because if pk in anime)
     return Card(anime=anime[item.anime_id], predicted=item.predicted_rating, because=because)
 
 

@@ -22,7 +22,7 @@ MAX_VISITOR_ANIME = 300
 
 
 @dataclass(frozen=True)
-class History:
+class Feedback:
     """Scores and list statuses by anime id, the latest last."""
 
     ratings: dict[int, int] = field(default_factory=dict)
@@ -32,8 +32,8 @@ class History:
         return bool(self.ratings or self.statuses)
 
 
-def history_of(request: HttpRequest, anime_ids: Iterable[int] | None = None) -> History:
-    """The whole history or, where only some anime are shown, at least what concerns those. One query at most."""
+def feedback_of(request: HttpRequest, anime_ids: Iterable[int] | None = None) -> Feedback:
+    """The whole feedback or, where only some anime are shown, at least what concerns those. One query at most."""
     if isinstance(request.user, User):
         return _of_account(request.user, anime_ids)
     return _of_session(request)
@@ -80,7 +80,7 @@ def move_to_account(request: HttpRequest, user: User) -> int:
     return services.keep(user=user, ratings=said.ratings, statuses=said.statuses) if said else 0
 
 
-def _of_account(user: User, anime_ids: Iterable[int] | None) -> History:
+def _of_account(user: User, anime_ids: Iterable[int] | None) -> Feedback:
     ratings = Rating.objects.filter(user=user)
     entries = ListEntry.objects.filter(user=user)
     if anime_ids is not None:
@@ -93,19 +93,19 @@ def _of_account(user: User, anime_ids: Iterable[int] | None) -> History:
         .values_list("anime_id", "score", no_status, "rated_at")
         .union(entries.order_by().values_list("anime_id", no_score, "status", "updated_at"), all=True)
     )
-    history = History()
+    feedback = Feedback()
     for anime_id, score, status, _at in sorted(rows, key=lambda row: row[3]):
         if status:
-            history.statuses[anime_id] = status
+            feedback.statuses[anime_id] = status
         else:
-            history.ratings[anime_id] = score
-    return history
+            feedback.ratings[anime_id] = score
+    return feedback
 
 
-def _of_session(request: HttpRequest) -> History:
+def _of_session(request: HttpRequest) -> Feedback:
     """Sessions are JSON, whose keys are text."""
     said = request.session.get(SESSION_KEY, {})
-    return History(
+    return Feedback(
         ratings={int(anime): score for anime, score in said.get("ratings", {}).items()},
         statuses={int(anime): status for anime, status in said.get("statuses", {}).items()},
     )
