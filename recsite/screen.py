@@ -37,7 +37,7 @@ class Screen:
         self.say(f"✓ {title:<12} {detail or 'done'} ({seconds:.1f} s)")
 
     @contextmanager
-    def bar(self, title: str) -> Iterator["Bar"]:
+    def bar(self) -> Iterator["Bar"]:
         """A progress bar; on what is no terminal, a line each time that its label changes."""
         progress = Progress(
             TextColumn("  {task.description:<32}"),
@@ -49,24 +49,23 @@ class Screen:
             disable=not self._console.is_terminal,
         )
         with progress:
-            yield Bar(self, title, progress)
+            yield Bar(self, progress)
 
 
 class Bar:
     """A bar from 0 to 1 with a label for the phase."""
 
-    def __init__(self, screen: Screen, title: str, progress: Progress) -> None:
+    def __init__(self, screen: Screen, progress: Progress) -> None:
         self._screen = screen
-        self._title = title
         self._progress = progress
-        self._task = progress.add_task(title, total=1.0)
+        self._task = progress.add_task("", total=1.0)
         self._label = ""
 
     def update(self, label: str, done: float) -> None:
         """Show `label` and the share that is done, from 0 to 1."""
-        self._progress.update(self._task, description=f"{self._title}: {label}", completed=done)
+        self._progress.update(self._task, description=label, completed=done)
         if self._progress.disable and label != self._label:
-            self._screen.say(f"  {self._title}: {label}")
+            self._screen.say(f"  {label}")
         self._label = label
 
 

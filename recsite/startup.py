@@ -165,7 +165,7 @@ def train_if_needed(screen: Screen, supervisor: Supervisor, *, has_new_data: boo
     else:
         tasks.resume_interrupted_runs()
     start = time.monotonic()
-    with screen.bar("Training") as bar:
+    with screen.bar() as bar:
         while run.is_active or (run.state == TrainingRun.State.READY and run.publishes_itself):
             bar.update(run.get_phase_display(), run.progress)
             supervisor.check()
