@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 640, 340
-LEFT, RIGHT, TOP, BOTTOM = 70, 16, 12, 48
+LEFT, RIGHT, TOP, BOTTOM = 70, 36, 12, 48
 LEGEND_ROW, LEGEND_COLUMNS = 18, 2
 COLOURS = 6
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 4", "12 4")
@@ -68,22 +68,22 @@ def line_chart(text: Text, series: Sequence[Series], *, log_x: bool = False, log
     return _document(text, frame, marks, [line.name for line in series])
 
 
-def scatter_chart(text: Text, series: Sequence[Series], *, legend: bool = True) -> str:
-    """Points in a plane, one class of colour for each series, colours starting anew after six.
+def scatter_chart(text: Text, series: Sequence[Series]) -> str:
+    """Points in a plane, the first series on top, colours starting anew after six.
 
     Raises:
         ValueError: as `line_chart`.
     """
     frame = _around(text, series, False, False)
     marks = []
-    for number, cloud in enumerate(series):
+    for number, cloud in reversed(list(enumerate(series))):
         # Lines of no length with round ends: a tenth of the size of as many circles.
         dots = "".join(f"M{frame.px(x):.1f} {frame.py(y):.1f}h0" for x, y in zip(cloud.x, cloud.y, strict=True))
         marks.append(
             f'<path class="chart-line {_colour(number)}" stroke="currentColor" stroke-width="3" stroke-linecap="round"'
             f' stroke-opacity="0.6" d="{dots}"><title>{escape(cloud.name)}</title></path>'
         )
-    return _document(text, frame, marks, [cloud.name for cloud in series] if legend else [])
+    return _document(text, frame, marks, [cloud.name for cloud in series])
 
 
 def bar_chart(text: Text, labels: Sequence[str], groups: Sequence[Bars]) -> str:
@@ -112,7 +112,7 @@ def bar_chart(text: Text, labels: Sequence[str], groups: Sequence[Bars]) -> str:
         if place % every == 0:
             marks.append(_label("tick", label, frame.px(place) + slot / 2, HEIGHT - BOTTOM + 16))
     names = [group.name for group in groups]
-    return _document(text, frame, marks, names if len(names) > 1 else [], x_ticks=False)
+    return _document(text, frame, marks, names, x_ticks=False)
 
 
 def number_text(value: float) -> str:
@@ -160,7 +160,8 @@ def _share(value: float, low: float, high: float, log: bool) -> float:
 
 
 def _document(text: Text, frame: _Frame, marks: Sequence[str], names: Sequence[str], *, x_ticks: bool = True) -> str:
-    legend_height = LEGEND_ROW * math.ceil(len(names) / LEGEND_COLUMNS)
+    legend = _legend(names) if len(names) > 1 else []
+    legend_height = LEGEND_ROW * math.ceil(len(names) / LEGEND_COLUMNS) if legend else 0
     middle = (TOP + HEIGHT - BOTTOM) / 2
     return "".join(
         [
@@ -171,7 +172,7 @@ def _document(text: Text, frame: _Frame, marks: Sequence[str], names: Sequence[s
             *marks,
             _label("label", text.x_label, (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12),
             f'<g transform="translate(14 {middle}) rotate(-90)">{_label("label", text.y_label, 0, 0)}</g>',
-            *_legend(names),
+            *legend,
             "</svg>",
         ]
     )

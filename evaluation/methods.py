@@ -15,19 +15,21 @@ from recommender.engine.retrieval import Floats, Metric, top_k
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What is known of the items before any user comes, each `[n_items]`.
+    """What is known of the items before any user comes.
 
     Attributes:
-        anime_ids: public ids.
-        rating: mean community rating, NaN where unknown.
-        members: community members.
-        counts: ratings by the training users.
+        anime_ids: public ids `[n_items]`.
+        rating: mean community rating `[n_items]`, NaN where unknown.
+        members: community members `[n_items]`.
+        counts: ratings by the training users `[n_items]`.
+        n_training_users: how many they are.
     """
 
     anime_ids: NDArray[np.int64]
     rating: NDArray[np.float64]
     members: NDArray[np.float64]
     counts: NDArray[np.float64]
+    n_training_users: int
 
 
 def cold_start_methods(catalogue: Catalogue) -> list[Method]:
@@ -138,6 +140,20 @@ def probing(index: InvertedFile, item_embeddings: Floats, nprobe: int, *, metric
         f"nprobe_{nprobe}",
         f"{nprobe} of {index.clusters.n_clusters} clusters",
         f"The {nprobe} nearest clusters searched, ranked by {metric} score.",
+        rank,
+    )
+
+
+def predicted_rating(user_embeddings: Floats, item_embeddings: Floats) -> Method:
+    """For seen users only, in the order of the rows of `user_embeddings`; histories but say what to leave out."""
+
+    def rank(fold_in: Histories, k: int) -> Lists:
+        return top_k(unseen.predicted_ratings(user_embeddings, item_embeddings), k, fold_in.rated)[0]
+
+    return Method(
+        "two_tower",
+        "Predicted rating",
+        "The anime with the highest predicted rating, relu(u . v) clipped to 1-10; the paper's for seen users.",
         rank,
     )
 

@@ -102,7 +102,7 @@ def score(users: Floats, item_embeddings: Floats, metric: Metric = "dot") -> Flo
         return products
     if metric != "euclidean":
         raise ValueError(f"metric must be 'dot' or 'euclidean', got {metric!r}")
-    squared = (users**2).sum(axis=1)[:, None] - 2 * products + (item_embeddings**2).sum(axis=1)
+    squared = np.vecdot(users, users)[:, None] - 2 * products + np.vecdot(item_embeddings, item_embeddings)
     distances: Floats = np.sqrt(np.maximum(squared, 0))
     return -distances
 

@@ -29,6 +29,7 @@ def world():
         rating=rating,
         members=rng.integers(10, 10_000, N_ITEMS).astype(float),
         counts=np.bincount(histories.items, minlength=N_ITEMS).astype(float),
+        n_training_users=100,
     )
     return embeddings, histories, catalogue
 
