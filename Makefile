@@ -12,7 +12,7 @@ SETUP = for python in $(PYTHON) $(VENV)/python python3.11 python3.12 python3.13 
 		exec $$python scripts/setup.py $(1); fi; done; \
 	echo "error: Python 3.11 or newer is needed and was not found: install it, or name it with PYTHON=PATH." >&2; exit 1
 
-.PHONY: run test lint format requirements clean bench screenshots setup setup-dev
+.PHONY: run test lint style types layers format requirements clean bench screenshots setup setup-dev
 
 run: setup
 	@exec $(VENV)/python manage.py up
@@ -21,9 +21,16 @@ test: setup-dev
 	@scripts/browser.sh
 	@exec $(VENV)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
-lint: setup-dev
+lint: style types layers
+
+style: setup-dev
 	@$(VENV)/ruff check . && $(VENV)/ruff format --check .
+
+# The plug-in for Django reads the settings.
+types: setup-dev
 	@DEBUG=1 $(VENV)/mypy .
+
+layers: setup-dev
 	@$(VENV)/lint-imports --no-logo
 
 format: setup-dev
@@ -44,7 +51,7 @@ clean:
 	@find . -name __pycache__ -type d -not -path "./var/*" -prune -exec rm -rf {} +
 
 bench: setup-dev
-	@for file in benchmarks/$(or $(NAME),[a-z]*).py; do \
+	@for file in $(if $(NAME),benchmarks/$(NAME).py,$$(grep -l __main__ benchmarks/*.py)); do \
 		$(VENV)/python -m benchmarks.$$(basename $$file .py) $(ARGS) || exit 1; done
 
 screenshots: setup-dev

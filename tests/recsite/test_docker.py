@@ -33,7 +33,7 @@ def sites(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def validate(compose_file: Path) -> "subprocess.CompletedProcess[str]":
-    command = [PROGRAMS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", compose_file]
+    command = [str(PROGRAMS / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(compose_file)]
     return subprocess.run(command, capture_output=True, text=True)
 
 
@@ -121,7 +121,7 @@ def test_healthcheck_tells_a_site_that_answers_from_none(monkeypatch: pytest.Mon
         "site.server_close(); site.shutdown()\n"
         "print(up, refused, subprocess.run(check, stderr=subprocess.DEVNULL).returncode)"
     )
-    check = [sys.executable, "-c", script, DOCKER / "healthcheck.py"]
+    check = [sys.executable, "-c", script, str(DOCKER / "healthcheck.py")]
     done = subprocess.run(check, capture_output=True, text=True, timeout=60)
     assert done.stdout == "0 1 1\n", done.stderr
 
