@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 640, 340
-LEFT, RIGHT, TOP, BOTTOM = 70, 36, 12, 48
+LEFT, RIGHT, TOP, BOTTOM = 84, 36, 12, 48
 LEGEND_ROW, LEGEND_COLUMNS = 18, 2
 COLOURS = 6
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 4", "12 4")

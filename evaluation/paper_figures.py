@@ -84,7 +84,12 @@ def search_cost(
     metric: Metric = "euclidean",
     repeats: int = 5,
 ) -> SearchCost:
-    """Time and work of lists for these users `[n_users, n_factors]`; both ways in turn, so that load hits both."""
+    """Time and work of lists for these users `[n_users, n_factors]`.
+
+    Both ways are timed in turn, so that load hits both, and on one core: on a busy machine the threads of a matrix
+    product wait for each other longer than they work.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     def exact(user: Floats) -> NDArray[np.int64]:
         return search(user, item_embeddings, k, metric=metric)[0]
@@ -93,9 +98,10 @@ def search_cost(
         return index.search(user, k, nprobe=nprobe, metric=metric)[0]
 
     exact_times, cluster_times = [], []
-    for _ in range(repeats):
-        exact_times.append(_ms_per_list(exact, users))
-        cluster_times.append(_ms_per_list(in_clusters, users))
+    with threadpool_limits(limits=1):
+        for _ in range(repeats):
+            exact_times.append(_ms_per_list(exact, users))
+            cluster_times.append(_ms_per_list(in_clusters, users))
     lists, _, distances = index.search(users, k, nprobe=nprobe, metric=metric)
     return SearchCost(
         users=len(users),
