@@ -52,9 +52,10 @@ def test_lines_differ_without_colour():
     assert {"a", "b", "c"} <= {text.text for text in root.iter(f"{SVG}text")}
 
 
-def test_scatter_draws_every_point():
+def test_scatter_draws_every_point_the_first_series_on_top():
     root = parsed(scatter_chart(TEXT, [Series("a", [0, 1, 2], [0, 1, 0]), Series("b", [5], [5])]))
-    assert [path.get("d").count("M") for path in root.iter(f"{SVG}path")] == [3, 1]
+    drawn = [(path.findtext(f"{SVG}title"), path.get("d").count("M")) for path in root.iter(f"{SVG}path")]
+    assert drawn == [("b", 1), ("a", 3)]  # what is drawn last lies on top
 
 
 def test_bars_stand_on_zero_and_are_as_high_as_their_values():
@@ -67,6 +68,11 @@ def test_bars_stand_on_zero_and_are_as_high_as_their_values():
     feet = {round(float(bar.get("y")) + float(bar.get("height")), 1) for bar in bars}
     assert max(feet) - min(feet) <= 0.2
     assert len(list(root.iter(f"{SVG}line"))) >= 2
+
+
+def test_one_series_needs_no_legend():
+    alone = parsed(line_chart(TEXT, [Series("only", [0, 1], [0, 1])]))
+    assert "only" not in {text.text for text in alone.iter(f"{SVG}text")}
 
 
 def test_names_from_the_data_are_escaped():
