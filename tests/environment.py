@@ -25,3 +25,5 @@ embedded.ensure(durable=False)
 if os.environ["TESTS_OWN_VALKEY"]:
     # Set only now: `ensure` takes a variable that is set for somebody else's server.
     os.environ["REDIS_URL"] = f"{embedded.redis_url()}?db={WORKER}"
+# WhiteNoise warns of every request when the folder is absent; `collectstatic` is not part of a test.
+(embedded.var_dir() / "static").mkdir(exist_ok=True)

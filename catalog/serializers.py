@@ -1,0 +1,76 @@
+"""The catalogue and one's own ratings, as the API writes them."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from catalog.models import MAX_SCORE, MIN_SCORE, Anime, Genre, ListEntry, ListStatus, Rating, User
+
+MAX_ID = 2**31 - 1
+
+
+def anime_id_field(**options: Any) -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=1, max_value=MAX_ID, help_text="MyAnimeList id.", **options)
+
+
+def score_field() -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=MIN_SCORE, max_value=MAX_SCORE)
+
+
+class GenreSerializer(serializers.ModelSerializer[Genre]):
+    class Meta:
+        model = Genre
+        fields = ["slug", "name"]
+
+
+class AnimeSummarySerializer(serializers.ModelSerializer[Anime]):
+    """What a list shows of an anime."""
+
+    id = anime_id_field(source="mal_id", read_only=True)
+
+    class Meta:
+        model = Anime
+        fields = ["id", "name", "japanese_name", "type", "episodes", "score", "members", "aired_from"]
+        read_only_fields = fields
+
+
+class AnimeSerializer(AnimeSummarySerializer):
+    genres = GenreSerializer(many=True, read_only=True)
+
+    class Meta(AnimeSummarySerializer.Meta):
+        fields = [*AnimeSummarySerializer.Meta.fields, "aired_to", "source", "studios", "genres", "is_adult"]
+        read_only_fields = fields
+
+
+class RatingSerializer(serializers.ModelSerializer[Rating]):
+    anime_id = anime_id_field()
+    score = score_field()
+
+    class Meta:
+        model = Rating
+        fields = ["anime_id", "score", "rated_at"]
+        read_only_fields = ["rated_at"]
+
+
+class ScoreSerializer(serializers.Serializer[Any]):
+    score = score_field()
+
+
+class ListEntrySerializer(serializers.ModelSerializer[ListEntry]):
+    anime_id = anime_id_field()
+
+    class Meta:
+        model = ListEntry
+        fields = ["anime_id", "status", "updated_at"]
+        read_only_fields = ["updated_at"]
+
+
+class StatusSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(choices=ListStatus.choices)
+
+
+class AccountSerializer(serializers.ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = ["username", "email", "shows_adult", "date_joined"]
+        read_only_fields = ["username", "email", "date_joined"]

@@ -1,0 +1,27 @@
+"""Every address below /api/."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import SimpleRouter
+
+from catalog import api as catalog
+from recommender import api as recommender
+
+router = SimpleRouter(use_regex_path=False)
+router.register("anime", catalog.AnimeViewSet, basename="anime")
+router.register("me/ratings", catalog.RatingViewSet, basename="my-rating")
+router.register("me/list", catalog.ListEntryViewSet, basename="my-list-entry")
+
+v1 = [
+    *router.urls,
+    path("anime/<int:id>/similar/", recommender.Similar.as_view(), name="anime-similar"),
+    path("genres/", catalog.GenreList.as_view(), name="genres"),
+    path("me/", catalog.Account.as_view(), name="me"),
+    path("recommendations/", recommender.Recommendations.as_view(), name="recommendations"),
+]
+
+urlpatterns = [
+    path("v1/", include((v1, "v1"), namespace="v1")),
+    path("schema/", SpectacularAPIView.as_view(api_version="v1"), name="schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
+]

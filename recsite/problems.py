@@ -1,0 +1,38 @@
+"""Every error of the API as RFC 9457 problem details, with a pointer to the field that is at fault."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+
+def problem_details(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's answer to `error`, rewritten; None for what DRF does not answer, which stays a server error."""
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    title = HTTPStatus(response.status_code).phrase
+    problem: dict[str, Any] = {"type": "about:blank", "title": title, "status": response.status_code}
+    if isinstance(error, ValidationError):
+        problem["detail"] = "The request is not valid; see errors."
+        problem["errors"] = [{"pointer": pointer, "detail": text} for pointer, text in _faults(error.detail)]
+    else:
+        problem["detail"] = str(getattr(error, "detail", "") or error or title)
+    response.data = problem
+    response.content_type = "application/problem+json"
+    return response
+
+
+def _faults(detail: Any, pointer: str = "#") -> Iterator[tuple[str, str]]:
+    """Each message with the JSON pointer of what it is about."""
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            yield from _faults(inner, pointer if name == "non_field_errors" else f"{pointer}/{name}")
+    elif isinstance(detail, list):
+        for place, inner in enumerate(detail):
+            yield from _faults(inner, pointer if isinstance(inner, str) else f"{pointer}/{place}")
+    else:
+        yield pointer, str(detail)

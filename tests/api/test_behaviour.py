@@ -1,0 +1,164 @@
+"""What a program gets from the API, and what it is told when it asks wrongly."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from catalog.models import Anime, ListEntry, Rating, User
+from tests import factories
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("artifacts_dir")]
+JSON = "application/json"
+
+
+@pytest.fixture
+def signed_in(client: Client, user: User) -> Client:
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def shelf() -> list[Anime]:
+    return [
+        factories.anime(
+            f"Shelf {i}", mal_id=i, members=1000 - i, score=9 - i * 0.1, genres=("Action", "Drama")[: i % 2 + 1]
+        )
+        for i in range(1, 13)
+    ]
+
+
+def ids(response: Any) -> list[int]:
+    return [row["id"] for row in response.json()["results"]]
+
+
+def test_the_catalogue_is_searched_filtered_sorted_and_paged(client: Client, shelf: list[Anime]) -> None:
+    assert ids(client.get("/api/v1/anime/?limit=3")) == [1, 2, 3]
+    assert ids(client.get("/api/v1/anime/?limit=3&offset=3")) == [4, 5, 6]
+    assert ids(client.get("/api/v1/anime/?genre=drama,action&limit=2")) == [1, 3]
+    assert ids(client.get("/api/v1/anime/?without_genre=drama&limit=2")) == [2, 4]
+    assert ids(client.get("/api/v1/anime/?min_score=8.7")) == [1, 2, 3]
+    assert 7 in ids(client.get("/api/v1/anime/?q=shelf 7"))
+    assert ids(client.get("/api/v1/anime/?type=Movie")) == []
+    assert len(ids(client.get("/api/v1/anime/?limit=100000"))) == 12
+
+
+def test_an_anime_has_its_facts(client: Client, shelf: list[Anime]) -> None:
+    facts = client.get("/api/v1/anime/1/").json()
+    assert facts["name"] == "Shelf 1"
+    assert facts["genres"] == [{"slug": "action", "name": "Action"}, {"slug": "drama", "name": "Drama"}]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/anime/999999/", "/api/v1/anime/99999999999999999999/", "/api/v1/nothing/"])
+def test_what_is_not_there_is_not_found(client: Client, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_adult_titles_are_for_those_who_asked(signed_in: Client, user: User) -> None:
+    factories.anime("Adult", mal_id=66, genres=("Hentai",))
+    addresses = ["/api/v1/anime/66/", "/api/v1/anime/66/similar/"]
+    assert [signed_in.get(address).status_code for address in addresses] == [404, 404]
+    assert ids(signed_in.get("/api/v1/anime/?q=adult")) == []
+    assert signed_in.get("/api/v1/genres/").json() == []
+    rated = signed_in.post("/api/v1/me/ratings/", {"anime_id": 66, "score": 8}, content_type=JSON)
+    assert rated.status_code == 400
+    signed_in.patch("/api/v1/me/", {"shows_adult": True}, content_type=JSON)
+    assert [signed_in.get(address).status_code for address in addresses] == [200, 200]
+    assert ids(signed_in.get("/api/v1/anime/?q=adult")) == [66]
+
+
+def test_a_rating_is_written_replaced_and_taken_back(signed_in: Client, user: User, shelf: list[Anime]) -> None:
+    assert signed_in.post("/api/v1/me/ratings/", {"anime_id": 3, "score": 8}, content_type=JSON).status_code == 201
+    assert signed_in.put("/api/v1/me/ratings/3/", {"score": 4}, content_type=JSON).json()["score"] == 4
+    assert [row["score"] for row in signed_in.get("/api/v1/me/ratings/").json()["results"]] == [4]
+    assert signed_in.delete("/api/v1/me/ratings/3/").status_code == 204
+    assert signed_in.delete("/api/v1/me/ratings/3/").status_code == 404
+    assert not Rating.objects.exists()
+
+
+def test_a_list_entry_is_written_and_replaced(signed_in: Client, user: User, shelf: list[Anime]) -> None:
+    signed_in.put("/api/v1/me/list/3/", {"status": "watching"}, content_type=JSON)
+    signed_in.put("/api/v1/me/list/3/", {"status": "dropped"}, content_type=JSON)
+    assert ListEntry.objects.get().status == "dropped"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "pointer"),
+    [
+        ("post", "/api/v1/me/ratings/", {"anime_id": 3, "score": 11}, "#/score"),
+        ("post", "/api/v1/me/ratings/", {"anime_id": 3, "score": "many"}, "#/score"),
+        ("post", "/api/v1/me/ratings/", {"anime_id": 10**12, "score": 5}, "#/anime_id"),
+        ("post", "/api/v1/me/ratings/", {"anime_id": 4444, "score": 5}, "#/anime_id"),
+        ("post", "/api/v1/me/ratings/", [1, 2], "#"),
+        ("put", "/api/v1/me/list/3/", {"status": "loved"}, "#/status"),
+        ("post", "/api/v1/recommendations/", {"ratings": [{"anime_id": 1, "score": 0}]}, "#/ratings/0/score"),
+        ("post", "/api/v1/recommendations/", {"ratings": [{"anime_id": 1, "score": 5}] * 2}, "#/ratings"),
+        ("post", "/api/v1/recommendations/", {"ratings": [], "k": 101}, "#/k"),
+        ("get", "/api/v1/recommendations/?method=magic", None, "#/method"),
+        ("get", "/api/v1/recommendations/?method=two_tower", None, "#/method"),
+        ("get", "/api/v1/anime/?min_score=high", None, "#/min_score"),
+        ("get", "/api/v1/anime/?q=a%00b", None, "#/q"),
+    ],
+)
+def test_a_wrong_request_is_answered_with_a_pointer_to_the_fault(
+    signed_in: Client, shelf: list[Anime], method: str, path: str, body: Any, pointer: str
+) -> None:
+    response = getattr(signed_in, method)(path, *([body] if body is not None else []), content_type=JSON)
+    assert response.status_code == 400, response.content
+    problem = response.json()
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert (problem["status"], problem["title"]) == (400, "Bad Request")
+    assert [fault["pointer"] for fault in problem["errors"]] == [pointer]
+
+
+def test_broken_json_and_other_media_types_are_refused(signed_in: Client) -> None:
+    broken = signed_in.post("/api/v1/me/ratings/", "{", content_type=JSON)
+    assert broken.status_code == 400
+    assert "JSON" in broken.json()["detail"]
+    assert signed_in.post("/api/v1/me/ratings/", "<a/>", content_type="text/xml").status_code == 415
+    assert signed_in.delete("/api/v1/anime/").status_code == 405
+
+
+def test_recommendations_say_where_they_come_from(signed_in: Client, user: User, shelf: list[Anime]) -> None:
+    cold = signed_in.get("/api/v1/recommendations/?k=2").json()
+    assert (cold["path"], cold["method"], cold["model_version"]) == ("cold_start", "popularity", None)
+    assert [item["rank"] for item in cold["results"]] == [1, 2]
+    run = factories.published_model({anime.pk: [1.0, anime.pk / 10] for anime in shelf})
+    factories.rating(user, shelf[0], 9)
+    personal = signed_in.get("/api/v1/recommendations/?k=100").json()
+    assert (personal["path"], personal["model_version"]) == ("unseen", run.version)
+    assert len(personal["results"]) == 11
+    assert personal["results"][0]["because"] == [{"anime_id": 1, "name": "Shelf 1"}]
+
+
+def test_ratings_in_the_request_give_a_list_without_an_account(client: Client, shelf: list[Anime]) -> None:
+    factories.published_model({anime.pk: [1.0, anime.pk / 10] for anime in shelf})
+    body = {"ratings": [{"anime_id": 1, "score": 9}, {"anime_id": 2, "score": 3}], "k": 5}
+    answer = client.post("/api/v1/recommendations/", body, content_type=JSON).json()
+    assert answer["path"] == "unseen"
+    assert not {1, 2} & {item["anime"]["id"] for item in answer["results"]}
+    assert not Rating.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1/anime/?limit=100&genre=action", "/api/v1/anime/1/", "/api/v1/anime/1/similar/", "/api/v1/genres/",
+     "/api/v1/me/ratings/?limit=100", "/api/v1/me/list/", "/api/v1/recommendations/?k=100"],
+)  # fmt: skip
+def test_no_call_costs_more_than_six_queries(
+    signed_in: Client, user: User, shelf: list[Anime], django_assert_max_num_queries, path: str
+) -> None:
+    factories.published_model({anime.pk: [1.0, anime.pk / 10] for anime in shelf})
+    for anime in shelf[:6]:
+        factories.rating(user, anime)
+        factories.list_entry(user, anime)
+    signed_in.get(path)
+    with django_assert_max_num_queries(6):
+        assert signed_in.get(path).status_code == 200
+
+
+def test_too_many_requests_are_told_when_to_come_back(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rest_framework.throttling.AnonRateThrottle.rate", "2/min", raising=False)
+    answers = [client.get("/api/v1/genres/") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert int(answers[-1].headers["Retry-After"]) > 0

@@ -1,0 +1,47 @@
+"""The committed contract is the API's, and the API keeps it whatever it is sent."""
+
+from pathlib import Path
+
+import pytest
+import schemathesis
+from django.core.management import call_command
+from django.test import Client
+from hypothesis import HealthCheck, settings
+
+from recsite.wsgi import application
+from tests import factories
+
+CONTRACT = Path(__file__).resolve().parent.parent.parent / "docs" / "openapi.yaml"
+
+
+def test_the_contract_in_docs_is_what_the_code_describes(tmp_path: Path) -> None:
+    current = tmp_path / "openapi.yaml"
+    call_command("spectacular", "--api-version", "v1", "--validate", "--fail-on-warn", "--file", str(current))
+    assert CONTRACT.read_text() == current.read_text(), (
+        "the API changed: run manage.py spectacular --api-version v1 --file docs/openapi.yaml"
+    )
+
+
+schema = schemathesis.openapi.from_path(CONTRACT)
+schema.app = application
+
+
+@pytest.fixture
+def session(transactional_db: None) -> dict[str, str]:
+    """The cookies and CSRF token of a signed-in user, with an anime to find."""
+    user = factories.user("fuzz")
+    anime = factories.anime("Fuzz", mal_id=1)
+    factories.rating(user, anime)
+    client = Client()
+    client.force_login(user)
+    client.get("/")
+    cookies = {name: morsel.value for name, morsel in client.cookies.items()}
+    return cookies
+
+
+@schema.parametrize()
+@settings(max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+def test_nothing_that_fits_or_breaks_the_schema_breaks_the_api(
+    case: schemathesis.Case, session: dict[str, str]
+) -> None:
+    case.call_and_validate(cookies=session, headers={"X-CSRFToken": session.get("csrftoken", "")})
