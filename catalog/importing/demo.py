@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 
 import numpy as np
 
@@ -23,6 +24,8 @@ SEED = 2024
 RATERS = 3000
 MEAN_INTERACTIONS, MOST_INTERACTIONS = 100, 800
 UNRATED_SHARE = 0.2
+#: What fewer people know than this, no simulated rater comes across.
+LEAST_MEMBERS = 500
 _COLUMNS = {
     "anime_id": "anime_id",
     "Name": "name",
@@ -36,8 +39,7 @@ _COLUMNS = {
 
 def fingerprint() -> str:
     """Changes with the wheel's catalogue and with this simulation."""
-    here = io.open(__file__, "rb").read()  # noqa: SIM115, UP020
-    return hashlib.sha256(_catalogue_csv() + here).hexdigest()
+    return hashlib.sha256(_catalogue_csv() + Path(__file__).read_bytes()).hexdigest()
 
 
 def contents() -> Contents:
@@ -52,25 +54,28 @@ def contents() -> Contents:
 def simulate(anime: list[AnimeRow], *, raters: int = RATERS, seed: int = SEED) -> Triples:
     """Interactions of `raters` simulated people with `anime`: the same for the same seed."""
     rng = np.random.default_rng(seed)
-    shown = [row for row in anime if ADULT_GENRE not in row.genres and row.members]
+    shown = [row for row in anime if ADULT_GENRE not in row.genres and row.members >= LEAST_MEMBERS]
     genres = sorted({genre for row in shown for genre in row.genres})
     has_genre = np.array([[genre in row.genres for genre in genres] for row in shown], dtype=np.float32)
     has_genre /= np.maximum(np.sqrt(has_genre.sum(axis=1, keepdims=True)), 1)
-    scores = np.array([row.score or np.nan for row in shown])
+    scores = np.array([row.score or np.nan for row in shown], dtype=np.float32)
     quality = np.nan_to_num((scores - np.nanmean(scores)) / np.nanstd(scores), nan=-1.0)
-    reach = np.log(np.array([row.members for row in shown]))
+    reach = np.log(np.array([row.members for row in shown], dtype=np.float32))
 
-    tastes = rng.normal(size=(raters, len(genres))) * (rng.random((raters, len(genres))) < 0.4) * 1.5
+    tastes = rng.standard_normal((raters, len(genres)), dtype=np.float32) * 1.5
+    tastes *= rng.random((raters, len(genres))) < 0.4
     counts = np.exp(rng.normal(np.log(MEAN_INTERACTIONS) - 0.5, 1.0, raters))
     counts = counts.clip(2, min(MOST_INTERACTIONS, len(shown))).astype(int)
     strictness = rng.normal(0, 0.7, raters)
     users, items, ratings = [], [], []
     for rater in range(raters):
         fondness = has_genre @ tastes[rater]
-        appeal = 1.1 * reach + 1.2 * fondness + 0.4 * quality + rng.gumbel(size=len(shown))
+        # Gumbel noise makes the largest ones a draw without replacement, with the appeal as log-weight.
+        chance = -np.log(rng.standard_exponential(len(shown), dtype=np.float32) + 1e-30)
+        appeal = 1.1 * reach + 1.2 * fondness + 0.4 * quality + chance
         watched = np.argpartition(-appeal, counts[rater] - 1)[: counts[rater]]
         noise = rng.normal(0, 0.8, len(watched))
-        given = 7.2 + 0.7 * quality[watched] + 0.8 * fondness[watched] - strictness[rater] + noise
+        given = 6.4 + 0.7 * quality[watched] + 0.8 * fondness[watched] - strictness[rater] + noise
         given = np.rint(given).clip(MIN_SCORE, MAX_SCORE)
         given[rng.random(len(watched)) < UNRATED_SHARE] = UNRATED
         users.append(np.full(len(watched), rater + 1))

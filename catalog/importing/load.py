@@ -1,10 +1,12 @@
 """A data set into the database: staged by COPY, then upserted set by set, in one transaction."""
 
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from django.contrib.postgres.functions import TransactionNow
 from django.db import connection, transaction
 from django.utils.text import slugify
 from numpy.typing import NDArray
@@ -13,11 +15,17 @@ from psycopg import sql
 from catalog.importing.errors import DatasetError
 from catalog.importing.ratings import Triples
 from catalog.importing.tables import AnimeRow, MetadataRow
-from catalog.models import ADULT_GENRE, UNRATED, Dataset
+from catalog.models import ADULT_GENRE, UNRATED, Anime, Dataset
 
 #: Two imports at once would wait for each other's rows in different orders.
 _LOCK = 7_240_002
 _INT4_OID, _INT2_OID = 23, 21
+#: A row of PostgreSQL's binary COPY format as far as the first array: number of fields; dataset id, external id,
+#: each after its length; then what precedes an array's elements: length of the field, one dimension, no NULL, type
+#: of the elements, how many, counted from 1.
+_ROW = struct.Struct(">h iq ii 6i")
+_MEMBER_COLUMNS = "dataset_id, external_id, anime_ids, scores"
+_SECOND_ARRAY = struct.Struct(">6i")
 
 
 @dataclass(frozen=True)
@@ -58,24 +66,36 @@ def load(contents: Contents, step: Callable[[str], object] = lambda text: None) 
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     removed = _settle_simulated(contents)
     step(f"writing {len(contents.anime):,} anime")
-    anime_changed = _write_anime(contents.anime)
+    _write_anime(contents.anime)
     if contents.metadata is not None:
-        anime_changed += _write_metadata(contents.metadata)
+        _write_metadata(contents.metadata)
     users, anime, ratings = contents.ratings
-    known = np.isin(anime, np.fromiter((row.mal_id for row in contents.anime), dtype=np.int32))
-    histories = _Histories.of(users[known], anime[known], ratings[known])
+    catalogue = np.fromiter((row.mal_id for row in contents.anime), dtype=np.int32)
+    known = np.isin(anime, catalogue)
+    known_count = int(np.count_nonzero(known))
+    if known_count < len(known):
+        users, anime, ratings = users[known], anime[known], ratings[known]
+    histories = _Histories.of(users, anime, ratings)
     step(f"writing {len(histories.anime):,} interactions of {len(histories):,} members")
-    dataset, _ = Dataset.objects.get_or_create(name=contents.name, defaults={"is_simulated": contents.is_simulated})
-    members_changed = _write_members(dataset, histories)
+    dataset, created = Dataset.objects.get_or_create(
+        name=contents.name, defaults={"is_simulated": contents.is_simulated}
+    )
+    if created:
+        # Nobody can be there to differ from, so the histories go straight to their place.
+        _copy_members("catalog_member", dataset, histories)
+        members_changed = len(histories)
+    else:
+        members_changed = _upsert_members(dataset, histories)
     report = Report(
         anime=len(contents.anime),
         members=len(histories),
-        rated_anime=len(np.unique(histories.anime)),
+        rated_anime=int(np.count_nonzero(np.isin(catalogue, histories.anime))),
         interactions=len(histories.anime),
-        ratings=int((histories.scores != UNRATED).sum()),
-        unknown_anime_ratings=int((~known).sum()),
-        repeated_ratings=int(known.sum()) - len(histories.anime),
-        anime_changed=anime_changed,
+        ratings=int(np.count_nonzero(histories.scores != UNRATED)),
+        unknown_anime_ratings=len(known) - known_count,
+        repeated_ratings=known_count - len(histories.anime),
+        # now() is the transaction's own time, the same in all its statements
+        anime_changed=Anime.objects.filter(updated_at=TransactionNow()).count(),
         members_changed=members_changed,
         simulated_removed=removed,
     )
@@ -107,7 +127,7 @@ def _settle_simulated(contents: Contents) -> int:
     return members
 
 
-def _write_anime(rows: Sequence[AnimeRow]) -> int:
+def _write_anime(rows: Sequence[AnimeRow]) -> None:
     values = ("name", "type", "episodes", "score", "members", "is_adult")
     _stage(
         "staged_anime",
@@ -117,9 +137,9 @@ def _write_anime(rows: Sequence[AnimeRow]) -> int:
             for row in rows
         ),
     )
-    changed = _execute(
-        "INSERT INTO catalog_anime (mal_id, {columns}, japanese_name, source, studios)"
-        " SELECT mal_id, {columns}, '', '', '{{}}' FROM staged_anime ON CONFLICT (mal_id) DO UPDATE"
+    _execute(
+        "INSERT INTO catalog_anime (mal_id, {columns}, japanese_name, source, studios, updated_at)"
+        " SELECT mal_id, {columns}, '', '', '{{}}', now() FROM staged_anime ON CONFLICT (mal_id) DO UPDATE"
         " SET ({columns}, updated_at) = ROW ({new}, now()) WHERE ({old}) IS DISTINCT FROM ({new})",
         columns=_names(values),
         new=_names(values, "excluded"),
@@ -143,17 +163,16 @@ def _write_anime(rows: Sequence[AnimeRow]) -> int:
         wanted=wanted,
     )
     _execute("INSERT INTO catalog_anime_genres (anime_id, genre_id) {wanted} ON CONFLICT DO NOTHING", wanted=wanted)
-    return changed
 
 
-def _write_metadata(rows: Sequence[MetadataRow]) -> int:
+def _write_metadata(rows: Sequence[MetadataRow]) -> None:
     values = ("japanese_name", "aired_from", "aired_to", "source", "studios")
     _stage(
         "staged_metadata",
         "SELECT mal_id, japanese_name, aired_from, aired_to, source, studios FROM catalog_anime",
         ((row.mal_id, row.japanese_name, row.aired_from, row.aired_to, row.source, list(row.studios)) for row in rows),
     )
-    return _execute(
+    _execute(
         "UPDATE catalog_anime SET ({columns}, updated_at) = ROW ({new}, now()) FROM staged_metadata"
         " WHERE catalog_anime.mal_id = staged_metadata.mal_id AND ({old}) IS DISTINCT FROM ({new})",
         columns=_names(values),
@@ -185,24 +204,19 @@ class _Histories:
         starts = np.flatnonzero(np.append(True, users[1:] != users[:-1])) if len(users) else np.zeros(0, np.int64)
         return cls(users[starts], np.append(starts, len(users)), anime, scores)
 
-    def binary_rows(self) -> Iterator[bytes]:
-        """Each member as a row of PostgreSQL's binary COPY format: external id, anime ids, scores."""
+    def binary_rows(self, dataset_id: int) -> Iterator[bytes]:
+        """Each member as a row of PostgreSQL's binary COPY format: dataset id, external id, anime ids, scores."""
         anime = _array_elements(self.anime, ">i4")
         scores = _array_elements(self.scores, ">i2")
         int4, int2 = anime.dtype.itemsize, scores.dtype.itemsize
         anime_bytes, scores_bytes = anime.tobytes(), scores.tobytes()
         starts = self.starts.tolist()
         for external_id, start, end in zip(self.external_ids.tolist(), starts[:-1], starts[1:], strict=True):
-            yield b"".join(
-                (
-                    b"\0\3\0\0\0\4",
-                    external_id.to_bytes(4, "big"),
-                    _array_header(_INT4_OID, end - start, int4),
-                    anime_bytes[start * int4 : end * int4],
-                    _array_header(_INT2_OID, end - start, int2),
-                    scores_bytes[start * int2 : end * int2],
-                )
-            )
+            n = end - start
+            yield _ROW.pack(4, 8, dataset_id, 4, external_id, 20 + n * int4, 1, 0, _INT4_OID, n, 1)
+            yield anime_bytes[start * int4 : end * int4]
+            yield _SECOND_ARRAY.pack(20 + n * int2, 1, 0, _INT2_OID, n, 1)
+            yield scores_bytes[start * int2 : end * int2]
 
 
 def _array_elements(values: NDArray[Any], dtype: str) -> NDArray[Any]:
@@ -214,31 +228,29 @@ def _array_elements(values: NDArray[Any], dtype: str) -> NDArray[Any]:
     return elements
 
 
-def _array_header(oid: int, n: int, element_bytes: int) -> bytes:
-    """Length of the field, one dimension, no NULL, type of the elements, how many, counted from 1."""
-    fields = (20 + n * element_bytes, 1, 0, oid, n, 1)
-    return b"".join(field.to_bytes(4, "big") for field in fields)
+def _copy_members(table: str, dataset: Dataset, histories: _Histories) -> None:
+    query = f"COPY {table} ({_MEMBER_COLUMNS}) FROM STDIN (FORMAT binary)"
+    with connection.cursor() as cursor, cursor.copy(query) as copy:
+        copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+        for block in _blocks(histories.binary_rows(dataset.pk)):
+            copy.write(block)
+        copy.write(b"\xff\xff")
 
 
-def _write_members(dataset: Dataset, histories: _Histories) -> int:
-    _create_staging("staged_member", "SELECT external_id, anime_ids, scores FROM catalog_member")
+def _upsert_members(dataset: Dataset, histories: _Histories) -> int:
+    """Add the members that are new, and change those that differ; return how many."""
+    _create_staging("staged_member", f"SELECT {_MEMBER_COLUMNS} FROM catalog_member")  # noqa: S608
     with connection.cursor() as cursor:
         # Written once and read once: packing the arrays would only cost time.
         for column in ("anime_ids", "scores"):
             cursor.execute(f"ALTER TABLE staged_member ALTER COLUMN {column} SET STORAGE EXTERNAL")
-        with cursor.copy("COPY staged_member FROM STDIN (FORMAT binary)") as copy:
-            copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
-            for block in _blocks(histories.binary_rows()):
-                copy.write(block)
-            copy.write(b"\xff\xff")
+    _copy_members("staged_member", dataset, histories)
     return _execute(
-        "INSERT INTO catalog_member (dataset_id, external_id, anime_ids, scores)"
-        " SELECT {dataset}, external_id, anime_ids, scores FROM staged_member"
+        f"INSERT INTO catalog_member ({_MEMBER_COLUMNS}) SELECT {_MEMBER_COLUMNS} FROM staged_member"  # noqa: S608
         " ON CONFLICT (dataset_id, external_id) DO UPDATE"
         " SET anime_ids = excluded.anime_ids, scores = excluded.scores"
         " WHERE (catalog_member.anime_ids, catalog_member.scores)"
-        " IS DISTINCT FROM (excluded.anime_ids, excluded.scores)",
-        dataset=sql.Literal(dataset.pk),
+        " IS DISTINCT FROM (excluded.anime_ids, excluded.scores)"
     )
 
 
