@@ -1,6 +1,6 @@
 """/api/v1/: the catalogue for everybody, and one's own ratings and list."""
 
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
@@ -41,7 +41,7 @@ class AnimeViewSet(viewsets.ReadOnlyModelViewSet[Anime]):
     """Search, filter and read the catalogue. Adult titles are there for those who asked for them."""
 
     queryset = Anime.objects.none()
-    permission_classes: ClassVar[list[type[permissions.BasePermission]]] = [permissions.AllowAny]
+    permission_classes = [permissions.AllowAny]
     pagination_class = Pages
     filterset_class = AnimeFilter
     lookup_field = "mal_id"
@@ -60,8 +60,8 @@ class GenreList(generics.ListAPIView[Genre]):
     """All genres, by name."""
 
     serializer_class = GenreSerializer
-    permission_classes: ClassVar[list[type[permissions.BasePermission]]] = [permissions.AllowAny]
-    filter_backends: ClassVar[list[Any]] = []
+    permission_classes = [permissions.AllowAny]
+    filter_backends = []
 
     def get_queryset(self) -> QuerySet[Genre]:
         shows_adult = getattr(self.request.user, "shows_adult", False)
@@ -72,7 +72,7 @@ class Account(generics.RetrieveUpdateAPIView[User]):
     """The signed-in user."""
 
     serializer_class = AccountSerializer
-    http_method_names: ClassVar[list[str]] = ["get", "patch", "head", "options"]
+    http_method_names = ["get", "patch", "head", "options"]
 
     def get_object(self) -> User:
         return viewer(self.request)
@@ -84,7 +84,7 @@ class _MineViewSet(
     """The caller's own rows, one for each anime, addressed by the anime's id."""
 
     pagination_class = Pages
-    filter_backends: ClassVar[list[Any]] = []
+    filter_backends = []
     lookup_field = "anime_id"
     lookup_value_converter = "int"
 

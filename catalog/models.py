@@ -4,10 +4,7 @@ Two kinds of people rate anime and are never mixed up: a `User` has an account o
 row for each anime; a `Member` came with a data set, cannot log in, and is one row that holds a whole history.
 """
 
-from typing import ClassVar
-
 from django.contrib.auth.models import AbstractUser
-from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
@@ -32,8 +29,6 @@ class User(AbstractUser):
         default=False,
         help_text=_("Adult titles stay out of every list, search and picture until this is on."),
     )
-
-    objects: ClassVar[DjangoUserManager["User"]] = DjangoUserManager()
 
     class Meta(AbstractUser.Meta):
         constraints = [

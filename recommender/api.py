@@ -1,7 +1,5 @@
 """/api/v1/: recommendations for the signed-in user, or for ratings that come with the call."""
 
-from typing import ClassVar
-
 from drf_spectacular.utils import extend_schema
 from rest_framework import permissions, serializers
 from rest_framework.exceptions import NotFound
@@ -21,7 +19,7 @@ from recommender.serializers import (
 
 
 class Recommendations(APIView):
-    permission_classes: ClassVar[list[type[permissions.BasePermission]]] = [permissions.AllowAny]
+    permission_classes = [permissions.AllowAny]
 
     @extend_schema(parameters=[QuerySerializer], responses=RecommendationListSerializer)
     def get(self, request: Request) -> Response:
@@ -48,7 +46,7 @@ class Recommendations(APIView):
 
 
 class Similar(APIView):
-    permission_classes: ClassVar[list[type[permissions.BasePermission]]] = [permissions.AllowAny]
+    permission_classes = [permissions.AllowAny]
 
     @extend_schema(responses=AnimeSummarySerializer(many=True))
     def get(self, request: Request, id: int) -> Response:
@@ -57,7 +55,7 @@ class Similar(APIView):
         if not visible.filter(pk=id).exists():
             raise NotFound("This anime is not in the catalogue.")
         anime = visible.in_bulk(serving.similar(id, shows_adult=_shows_adult(request)))
-        return Response(AnimeSummarySerializer(anime.values(), many=True).data)
+        return Response(AnimeSummarySerializer(list(anime.values()), many=True).data)
 
 
 def _shows_adult(request: Request) -> bool:

@@ -188,10 +188,10 @@ def _history(user: User) -> tuple[dict[int, int], set[int]]:
     ratings: dict[int, int] = {}
     on_list: set[int] = set()
     for anime_id, score in rated.order_by().union(listed.order_by(), all=True):
-        if score is None:
-            on_list.add(anime_id)
-        else:
+        if score:
             ratings[anime_id] = score
+        else:
+            on_list.add(anime_id)
     return ratings, on_list
 
 

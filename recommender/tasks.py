@@ -19,7 +19,7 @@ def train(run_id: int) -> None:
 
 
 def enqueue(run_id: int) -> None:
-    train.apply_async(args=[run_id], expires=MESSAGE_EXPIRES_S)
+    train.apply_async(args=(run_id,), expires=MESSAGE_EXPIRES_S)
 
 
 @shared_task

@@ -1,7 +1,7 @@
 """Rows for tests: one function a model, each with defaults that pass its constraints."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ def member(history: dict[int, int], **fields: Any) -> Member:
 
 
 def published_model(
-    item_embeddings: dict[int, Sequence[float]], user_embeddings: dict[int, Sequence[float]] | None = None
+    item_embeddings: Mapping[int, Sequence[float]], user_embeddings: Mapping[int, Sequence[float]] | None = None
 ) -> TrainingRun:
     """Write an artifact with these vectors by anime and user id, and publish it. Needs the `artifacts_dir` fixture."""
     users = user_embeddings or {-1: [1.0] * len(next(iter(item_embeddings.values())))}

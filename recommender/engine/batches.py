@@ -41,7 +41,7 @@ def lay_out(
     shape = (n_batches, batch_size)
 
     def cut(values: NDArray[Any], filling: float, dtype: type) -> NDArray[Any]:
-        whole = np.full(n_batches * batch_size, filling, dtype=dtype)
+        whole: NDArray[Any] = np.full(n_batches * batch_size, filling, dtype=dtype)
         whole[:n] = values
         return whole.reshape(shape)
 

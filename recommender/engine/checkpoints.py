@@ -36,7 +36,8 @@ def save(directory: Path, epoch: int, arrays: dict[str, NDArray[Any]], meta: dic
     directory.mkdir(parents=True, exist_ok=True)
     unfinished = directory / "unfinished"
     with unfinished.open("wb") as file:
-        np.savez(file, **arrays, **{_META: np.array(json.dumps({"format": FORMAT_VERSION, **meta}))})
+        everything: dict[str, Any] = {**arrays, _META: np.array(json.dumps({"format": FORMAT_VERSION, **meta}))}
+        np.savez(file, **everything)
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(directory / f"epoch-{epoch:06d}.npz")

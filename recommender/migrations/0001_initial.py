@@ -19,9 +19,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("key", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 (
@@ -72,9 +70,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "progress",
-                    models.FloatField(
-                        default=0, editable=False, help_text="From 0 to 1.", verbose_name="progress"
-                    ),
+                    models.FloatField(default=0, editable=False, help_text="From 0 to 1.", verbose_name="progress"),
                 ),
                 ("cancel_requested", models.BooleanField(default=False, editable=False)),
                 ("error", models.TextField(blank=True, editable=False, verbose_name="error")),

@@ -49,4 +49,4 @@ def test_nothing_that_fits_or_breaks_the_schema_breaks_the_api(
     # The harness's WSGI transport does not unpack gzip.
     headers = {"X-CSRFToken": session.get("csrftoken", ""), "Accept-Encoding": "identity"}
     response = case.call(cookies=session, headers=headers)
-    case.validate_response(response, checks=(not_a_server_error, response_schema_conformance))
+    case.validate_response(response, checks=[not_a_server_error, response_schema_conformance])

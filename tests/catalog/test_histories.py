@@ -1,7 +1,7 @@
 import pytest
 
 from catalog.histories import read_interactions
-from catalog.models import ListStatus
+from catalog.models import Anime, ListStatus
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -17,7 +17,7 @@ def read() -> set[tuple[int, int, int]]:
 def test_accounts_and_members_come_with_ids_that_never_meet() -> None:
     a, b, c, d = (factories.anime().pk for _ in range(4))
     user = factories.user()
-    factories.rating(user, factories.Anime.objects.get(pk=a), 9)
+    factories.rating(user, Anime.objects.get(pk=a), 9)
     first = factories.member({a: 10, b: -1, c: 1})
     second = factories.member({d: 5})
     assert read() == {

@@ -45,7 +45,7 @@ def test_a_tenth_of_fewer_than_5000_users_is_held_out_and_500_of_more(real: Rati
 def test_every_rating_that_is_kept_lands_in_exactly_one_part() -> None:
     ratings = data.ratings()
     prepared = prepare(ratings, seed=1)
-    parts = [
+    parts: list[tuple[np.ndarray, ...]] = [
         (prepared.user_ids[users], prepared.item_ids[items], scores)
         for users, items, scores in (
             (prepared.train_users, prepared.train_items, prepared.train_ratings),

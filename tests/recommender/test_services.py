@@ -12,12 +12,13 @@ S = TrainingRun.State
 
 
 def test_a_configuration_the_engine_does_not_take_is_refused_by_name() -> None:
-    for config, message in [
+    refused: list[tuple[dict[str, object], str]] = [
         ({"epochs": 0}, "epochs must be a whole number"),
         ({"epochs": "many"}, "epochs must be"),
         ({"learning_rate": float("nan")}, "learning_rate must be"),
         ({"momentum": 1}, "unknown setting 'momentum'"),
-    ]:
+    ]
+    for config, message in refused:
         with pytest.raises(ValidationError, match=message):
             services.launch_training(started_by=None, config=config)
     assert not TrainingRun.objects.exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog.models import User
+from catalog.models import Anime, User
 from recommender import locks, services, serving, tasks
 from recommender.engine.artifact import load_artifact
 from recommender.models import TrainingRun
@@ -56,7 +56,7 @@ def test_a_worker_trains_and_publishes_and_the_site_serves_it(community: list[in
     assert not run.checkpoint_path.exists()
     assert set(load_artifact(run.artifact_path, verify=True).arrays["item_ids"]) <= set(community)
 
-    space = [factories.Anime.objects.get(pk=i) for i in community[:3]]
+    space = [Anime.objects.get(pk=i) for i in community[:3]]
     for anime in space:
         factories.rating(user, anime, 10)
     result = serving.recommend(user, k=10)
