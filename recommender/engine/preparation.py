@@ -1,7 +1,6 @@
 """The paper's preparation of the ratings (section "Data"), without a loop over users."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,21 +66,20 @@ def prepare(ratings: RatingMatrix, *, seed: int, n_held_out: int | None = None) 
     is_held_out[rng.permutation(kept.n_users)[:n_held_out]] = True
     of_held_out = is_held_out[kept.users]
 
-    known = np.flatnonzero(~of_held_out)
-    users, row = np.unique(kept.users[known], return_inverse=True)
-    train = _train_mask(row, len(users), rng)
-    shuffled = rng.permutation(int(train.sum()))
-    train_rows, validation_rows = known[train][shuffled], known[~train]
-    train_users, validation_users = row[train][shuffled], row[~train]
+    users = (np.cumsum(~is_held_out, dtype=np.int32) - np.int32(1))[kept.users[~of_held_out]]
+    items, scores = kept.items[~of_held_out], kept.ratings[~of_held_out].astype(np.float32)
+    train = _train_mask(users, rng)
+    # Indices of 4 bytes shuffle in less than half the time of those of 8.
+    train_rows = rng.permutation(np.flatnonzero(train).astype(np.int32))
     return Prepared(
-        user_ids=kept.user_ids[users],
+        user_ids=kept.user_ids[~is_held_out],
         item_ids=kept.item_ids,
-        train_users=train_users.astype(np.int32),
-        train_items=kept.items[train_rows],
-        train_ratings=kept.ratings[train_rows].astype(np.float32),
-        validation_users=validation_users.astype(np.int32),
-        validation_items=kept.items[validation_rows],
-        validation_ratings=kept.ratings[validation_rows].astype(np.float32),
+        train_users=users[train_rows],
+        train_items=items[train_rows],
+        train_ratings=scores[train_rows],
+        validation_users=users[~train],
+        validation_items=items[~train],
+        validation_ratings=scores[~train],
         held_out=kept.select(of_held_out),
         counts={
             "interactions": len(ratings),
@@ -94,22 +92,20 @@ def prepare(ratings: RatingMatrix, *, seed: int, n_held_out: int | None = None) 
             "held_out_users": n_held_out,
             "held_out_ratings": int(of_held_out.sum()),
             "train_ratings": len(train_rows),
-            "validation_ratings": len(validation_rows),
+            "validation_ratings": len(users) - len(train_rows),
         },
         fingerprint=ratings.fingerprint(),
     )
 
 
-def _train_mask(users: NDArray[Any], n_users: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """`[n]`: a random 90 percent, rounded down, of each user's ratings. `users` [n] is sorted.
-
-    Each rating draws a number; within its user it is for training when its rank is among the first 90 percent.
-    """
-    counts = np.bincount(users, minlength=n_users)
-    starts = np.cumsum(counts) - counts
+def _train_mask(users: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """`[n]`: a random 90 percent, rounded down, of each user's ratings. `users` [n] is sorted, without a gap."""
+    counts = np.bincount(users)
+    ends = np.cumsum(counts)
+    # In whole numbers, so that 0.9 * 10 is 9 and not a float just below it.
+    n_train = counts * round(TRAIN_SHARE * 10) // 10
     # One sort for all users: the whole part of the key keeps them apart, the fraction shuffles within each.
     order = np.argsort(users + rng.random(len(users)), kind="stable")
-    rank = np.empty(len(users), dtype=np.int64)
-    rank[order] = np.arange(len(users)) - starts[users]
-    # In whole numbers, so that 0.9 * 10 is 9 and not a float just below it.
-    return rank < (counts * round(TRAIN_SHARE * 10) // 10)[users]
+    train = np.empty(len(users), dtype=bool)
+    train[order] = np.arange(len(users)) < (ends - counts + n_train)[users]
+    return train
