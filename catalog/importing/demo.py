@@ -47,7 +47,7 @@ def contents() -> Contents:
     header, *rows = csv.reader(io.StringIO(_catalogue_csv().decode(), newline=""))
     renamed = io.StringIO(newline="")
     csv.writer(renamed).writerows([[_COLUMNS[column] for column in header], *rows])
-    anime = read_anime(io.BytesIO(renamed.getvalue().encode()), Rejects(collects=False))
+    anime = read_anime(io.BytesIO(renamed.getvalue().encode()), Rejects())
     return Contents(NAME, fingerprint(), True, anime, None, simulate(anime))
 
 

@@ -1,5 +1,6 @@
 """What is said of a data set that cannot be loaded as it is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -22,13 +23,20 @@ class BadRow(Exception):
 
 
 class Rejects:
-    """Bad rows: the first one ends the load, unless they are to be collected."""
+    """Bad rows: the first one ends the load, unless there is somewhere to `write` them."""
 
-    def __init__(self, *, collects: bool) -> None:
-        self.collects = collects
-        self.rows: list[BadRow] = []
+    def __init__(self, write: Callable[[BadRow], object] | None = None) -> None:
+        self.count = 0
+        self._write = write
 
     def add(self, row: BadRow) -> None:
-        if not self.collects:
+        """Count and write the row. Raises DatasetError where there is nowhere to write it."""
+        if self._write is None:
             raise DatasetError(f"{row}. Correct the line, or load the rest with --skip-bad FILE. Nothing was changed.")
-        self.rows.append(row)
+        self.count += 1
+        self._write(row)
+
+
+def printable(text: str) -> str:
+    """The text with an escape for each byte that was not UTF-8, so that it can be shown and written."""
+    return text.encode("utf-8", "backslashreplace").decode()

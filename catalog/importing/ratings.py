@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from catalog.importing.errors import BadRow, DatasetError, Rejects
 from catalog.importing.source import RATINGS
-from catalog.importing.tables import MAX_INTEGER, check_header
+from catalog.importing.tables import MAX_INTEGER, MAX_RAW, check_header, whole_number
 from catalog.models import MAX_SCORE, MIN_SCORE, UNRATED
 
 COLUMNS = ("user_id", "anime_id", "rating")
@@ -28,61 +28,62 @@ Triples = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int8]]
 
 def read_ratings(file: IO[bytes], rejects: Rejects, on_bytes: Callable[[int], object] = lambda n: None) -> Triples:
     """All rows of rating.csv in order. `on_bytes` is told how many bytes each step has read."""
-    header_line = file.readline(MAX_LINE_BYTES)
-    header = [name.strip().lower() for name in _decoded(header_line.removeprefix(b"\xef\xbb\xbf")).strip().split(",")]
+    header_line = _decoded(file.readline(MAX_LINE_BYTES).removeprefix(b"\xef\xbb\xbf"))
+    header = [name.strip().lower() for name in next(csv.reader([header_line.strip()]), [])]
     check_header(RATINGS, header, COLUMNS)
     places = [header.index(column) for column in COLUMNS]
     blocks: list[Triples] = []
     line = 2
-    for block, plain, triples in _in_parallel(_blocks(file), lambda block: _plain_and_fast(block, places)):
+    for block, triples in _in_parallel(_blocks(file), lambda block: _fast(block, places)):
         on_bytes(len(block))
-        blocks.append(triples or _slow(plain, line, header, rejects))
-        line += plain.count(b"\n")
+        blocks.append(triples or _slow(block, line, header, rejects))
+        line += block.count(b"\n")
     users, anime, ratings = (np.concatenate(column) for column in zip(*blocks, strict=True)) if blocks else _triples([])
     return users, anime, ratings
 
 
 def _in_parallel(
-    blocks: Iterator[bytes], parse: Callable[[bytes], tuple[bytes, Triples | None]]
-) -> Iterator[tuple[bytes, bytes, Triples | None]]:
+    blocks: Iterator[bytes], parse: Callable[[bytes], Triples | None]
+) -> Iterator[tuple[bytes, Triples | None]]:
     """Each block with what `parse` makes of it, in order; numpy lets several threads parse at once."""
     with ThreadPoolExecutor(PARSERS) as pool:
-        pending: deque[tuple[bytes, Future[tuple[bytes, Triples | None]]]] = deque()
+        pending: deque[tuple[bytes, Future[Triples | None]]] = deque()
         for block in blocks:
             pending.append((block, pool.submit(parse, block)))
             if len(pending) > 2 * PARSERS:
                 done, future = pending.popleft()
-                yield done, *future.result()
+                yield done, future.result()
         for done, future in pending:
-            yield done, *future.result()
+            yield done, future.result()
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:
     """The rest of the file, cut at line ends; the last line gets one if it has none."""
     rest = b""
+    line = 2
     while block := file.read(BLOCK_BYTES):
         end = block.rfind(b"\n") + 1
         if end:
-            yield rest + block[:end]
+            whole = rest + block[:end]
+            line += whole.count(b"\n")
+            yield whole
             rest = block[end:]
         else:
             rest += block
             if len(rest) > 2 * BLOCK_BYTES:
                 raise DatasetError(
-                    f"{RATINGS} has a line of more than {len(rest):,} bytes, so it is no table of ratings."
+                    f"{RATINGS}, line {line}, column {COLUMNS[0]}: more than {len(rest):,} bytes without an end of "
+                    "line. Correct the line. Nothing was changed."
                 )
     if rest:
         yield rest + b"\n"
 
 
-def _plain_and_fast(block: bytes, places: Sequence[int]) -> tuple[bytes, Triples | None]:
-    plain = block.replace(b"\r\n", b"\n")
-    return plain, _fast(plain, places) if len(places) == len(COLUMNS) == 1 + max(places) else None
-
-
 def _fast(block: bytes, places: Sequence[int]) -> Triples | None:
     """The block's rows, or None unless every line is three whole numbers in range with nothing around them."""
-    text = np.frombuffer(block, dtype=np.uint8)
+    if max(places) >= len(COLUMNS):
+        return None
+    text = np.frombuffer(block.replace(b"\r\n", b"\n"), dtype=np.uint8)
     ends = np.flatnonzero((text == _COMMA) | (text == _NEWLINE))
     if len(ends) % 3:
         return None
@@ -125,7 +126,7 @@ def _numbers(
 
 def _slow(block: bytes, first_line: int, header: Sequence[str], rejects: Rejects) -> Triples:
     rows = []
-    for line, raw in enumerate(block.split(b"\n")[:-1], start=first_line):
+    for line, raw in enumerate(block.replace(b"\r\n", b"\n").split(b"\n")[:-1], start=first_line):
         if not raw.strip():
             continue
         try:
@@ -136,7 +137,7 @@ def _slow(block: bytes, first_line: int, header: Sequence[str], rejects: Rejects
 
 
 def _row(raw: bytes, line: int, header: Sequence[str]) -> tuple[int, int, int]:
-    shown = _decoded(raw)[:1000]
+    shown = _decoded(raw)[:MAX_RAW]
     if len(raw) > MAX_LINE_BYTES:
         raise BadRow(RATINGS, line, header[0], f"the line has {len(raw):,} bytes", shown)
     try:
@@ -150,10 +151,7 @@ def _row(raw: bytes, line: int, header: Sequence[str]) -> tuple[int, int, int]:
 
     def number(column: str, least: int, most: int) -> int:
         text = fields[column].strip()
-        try:
-            value = int(text) if text.isascii() else None
-        except ValueError:
-            value = None
+        value = whole_number(text)
         if value is None or not least <= value <= most or (column == "rating" and value == 0):
             wanted = f"{MIN_SCORE} to {MAX_SCORE}, or {UNRATED} for watched and not rated"
             wanted = wanted if column == "rating" else f"a whole number from {least} to {most}"

@@ -2,12 +2,13 @@
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from catalog.importing.errors import DatasetError
+from catalog.importing.errors import DatasetError, printable
 
 ANIME, RATINGS, METADATA = "anime.csv", "rating.csv", "metadata.csv"
 REQUIRED, OPTIONAL = (ANIME, RATINGS), (METADATA,)
@@ -23,21 +24,32 @@ class Source:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._zip_names: dict[str, str] = {}
-        if path.is_dir():
-            found = sorted(child.name for child in path.iterdir())
-        elif zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                found = sorted(info.filename for info in archive.infolist() if not info.is_dir())
-            for name in found:
-                self._zip_names.setdefault(PurePosixPath(name).name, name)
-        elif path.exists():
-            raise DatasetError(f"{path} is neither a folder nor a zip file. Name the folder or zip that holds {ANIME}.")
-        else:
-            raise DatasetError(f"{path} does not exist. Name a folder or zip file that holds {ANIME} and {RATINGS}.")
+        try:
+            found = self._found()
+        except (OSError, zipfile.BadZipFile) as error:
+            raise DatasetError(f"{path} cannot be read: {error}.") from error
         missing = [name for name in REQUIRED if not self.has(name)]
         if missing:
-            shown = ", ".join(found[:10]) or "nothing"
+            shown = printable(", ".join(found[:10])) or "nothing"
             raise DatasetError(f"{path} has no {' and no '.join(missing)}; it holds {shown}.")
+
+    def _found(self) -> list[str]:
+        """The names of what is there."""
+        if self.path.is_dir():
+            return sorted(child.name for child in self.path.iterdir())
+        if not self.path.exists():
+            raise DatasetError(
+                f"{self.path} does not exist. Name a folder or zip file that holds {ANIME} and {RATINGS}."
+            )
+        if not zipfile.is_zipfile(self.path):
+            raise DatasetError(
+                f"{self.path} is neither a folder nor a zip file. Name the folder or zip that holds {ANIME}."
+            )
+        with zipfile.ZipFile(self.path) as archive:
+            found = sorted(info.filename for info in archive.infolist() if not info.is_dir())
+        for name in found:
+            self._zip_names.setdefault(PurePosixPath(name).name, name)
+        return found
 
     def has(self, name: str) -> bool:
         return name in self._zip_names or (self.path / name).is_file()
@@ -55,7 +67,7 @@ class Source:
                 self._refuse_bomb(name, info)
                 with archive.open(info) as file:
                     yield file
-        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
             raise DatasetError(f"{name} in {self.path} cannot be read: {error}.") from error
 
     def size(self, name: str) -> int:

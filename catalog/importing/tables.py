@@ -3,17 +3,21 @@
 import csv
 import html
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import IO, Any
 
-from catalog.importing.errors import BadRow, DatasetError, Rejects
+from catalog.importing.errors import BadRow, DatasetError, Rejects, printable
 from catalog.importing.source import ANIME, METADATA
 from catalog.models import MAX_SCORE, Anime, AnimeType, Genre
 
 MAX_TABLE_BYTES = 256 * 2**20
 MAX_INTEGER = 2**31 - 1
+#: So much of a bad line is shown.
+MAX_RAW = 1000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 #: How data sets of this family write that something is not known.
 UNKNOWN = {"", "unknown", "na", "n/a", "nan", "none"}
 
@@ -46,10 +50,19 @@ class _Reader:
     file: str
     line: int
     values: dict[str, str]
-    raw: Sequence[str] = field(repr=False)
+    raw: str
 
     def bad(self, column: str, reason: str) -> BadRow:
-        return BadRow(self.file, self.line, column, reason, ",".join(self.raw)[:1000])
+        return BadRow(self.file, self.line, column, reason, self.raw)
+
+    def unfit(self, column: str) -> BadRow | None:
+        """What is wrong with a field that no column of the database can hold."""
+        value = self.values[column]
+        if "\0" in value:
+            return self.bad(column, "holds a NUL byte")
+        if not value.isascii() and _SURROGATE.search(value):
+            return self.bad(column, "holds a byte that is not UTF-8; save the file as UTF-8 text")
+        return None
 
     def text(self, column: str, model_field: str, model: type[Any] = Anime) -> str:
         value = html.unescape(self.values[column]).strip()
@@ -62,10 +75,7 @@ class _Reader:
         value = self.values[column].strip()
         if value.lower() in UNKNOWN:
             return None
-        try:
-            number = int(value) if value.isascii() else None
-        except ValueError:
-            number = None
+        number = whole_number(value)
         if number is None or not least <= number <= MAX_INTEGER:
             raise self.bad(column, f"{value[:40]!r} is not a whole number from {least} to {MAX_INTEGER}")
         return number
@@ -105,6 +115,12 @@ class _Reader:
             if len(part) > limit:
                 raise self.bad(column, f"{part[:40]!r}... is {len(part)} characters long, and at most {limit} fit")
         return parts
+
+
+def whole_number(text: str) -> int | None:
+    """The number, or None where int() would take more than a sign and a reasonable number of ASCII digits."""
+    digits = text.removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 20 else None
 
 
 def read_anime(file: IO[bytes], rejects: Rejects) -> list[AnimeRow]:
@@ -167,24 +183,37 @@ def read_metadata(file: IO[bytes], rejects: Rejects) -> list[MetadataRow]:
 
 def _rows(name: str, file: IO[bytes], columns: Sequence[str], rejects: Rejects) -> Iterator[_Reader]:
     """Each row after the header, by column name, whatever the order of the columns."""
-    lines = csv.reader(io.StringIO(_text(name, file), newline=""), strict=True)
+    taken: list[str] = []
+    lines = csv.reader(_recorded(_text(name, file), taken), strict=True)
     header = [column.strip().lower() for column in next(lines, [])]
     check_header(name, header, columns)
     while True:
         line = lines.line_num + 1
+        taken.clear()
         try:
             values = next(lines)
         except StopIteration:
             return
         except csv.Error as error:
-            raise DatasetError(f"{name}, line {line}: {error}. Correct the line. Nothing was changed.") from error
+            rejects.add(BadRow(name, line, header[0], str(error), printable("".join(taken)[:MAX_RAW])))
+            continue
         if not values:
             continue
+        row = _Reader(name, line, dict(zip(header, values, strict=False)), printable("".join(taken)[:MAX_RAW]))
         if len(values) != len(header):
             reason = f"{len(values)} fields, and the header names {len(header)}"
-            rejects.add(BadRow(name, line, header[min(len(values), len(header)) - 1], reason, ",".join(values)[:1000]))
-            continue
-        yield _Reader(name, line, dict(zip(header, values, strict=True)), values)
+            rejects.add(row.bad(header[min(len(values), len(header)) - 1], reason))
+        elif bad := next(filter(None, map(row.unfit, header)), None):
+            rejects.add(bad)
+        else:
+            yield row
+
+
+def _recorded(lines: Iterable[str], taken: list[str]) -> Iterator[str]:
+    """The lines, each put into `taken` as it is read, so that a bad row can be shown as it stands in the file."""
+    for line in lines:
+        taken.append(line)
+        yield line
 
 
 def check_header(name: str, header: Sequence[str], columns: Sequence[str]) -> None:
@@ -193,21 +222,13 @@ def check_header(name: str, header: Sequence[str], columns: Sequence[str]) -> No
     if missing:
         raise DatasetError(
             f"{name}, line 1: column {missing[0]} is missing. The file needs {', '.join(columns)}; "
-            f"it has {', '.join(header)[:200] or 'nothing'}."
+            f"it has {printable(', '.join(header)[:200]) or 'nothing'}."
         )
 
 
-def _text(name: str, file: IO[bytes]) -> str:
+def _text(name: str, file: IO[bytes]) -> io.StringIO:
     content = file.read(MAX_TABLE_BYTES + 1)
     if len(content) > MAX_TABLE_BYTES:
         raise DatasetError(f"{name} is larger than {MAX_TABLE_BYTES:,} bytes, which no catalogue is.")
-    fault, reason = content.find(b"\0"), "a NUL byte"
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        fault, reason = error.start, "a byte that is not UTF-8"
-        text = ""
-    if fault >= 0:
-        line = content.count(b"\n", 0, fault) + 1
-        raise DatasetError(f"{name}, line {line}: {reason}. Save the file as UTF-8 text. Nothing was changed.")
-    return text
+    # A byte that is not UTF-8 becomes half a surrogate pair, which `unfit` finds in its field.
+    return io.StringIO(content.decode("utf-8-sig", errors="surrogateescape"), newline="")

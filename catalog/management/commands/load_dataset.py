@@ -3,18 +3,22 @@
 import csv
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from catalog.importing import demo
 from catalog.importing.errors import DatasetError, Rejects
 from catalog.importing.kaggle import download
-from catalog.importing.load import Contents, Report, load
+from catalog.importing.load import Contents, Report, load, refuse_beside_real
 from catalog.importing.ratings import Triples, read_ratings
 from catalog.importing.source import ANIME, METADATA, RATINGS, Source
 from catalog.importing.tables import read_anime, read_metadata
@@ -40,14 +44,21 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            Dataset._meta.get_field("name").run_validators(options["name"])
+        except ValidationError as error:
+            raise CommandError(f"--name {options['name']!r}: {' '.join(error.messages)}") from error
+        try:
             self._load(options)
         except DatasetError as error:
             raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            raise CommandError(f"The database refuses: {error} Nothing was changed.") from error
 
     def _load(self, options: dict[str, Any]) -> None:
         path: str | None = options["path"]
-        if not path and (loaded := Dataset.objects.first()):
-            self.stdout.write(f"Data set {loaded} is loaded: {loaded.interaction_count:,} interactions.")
+        if not path and (loaded := Dataset.objects.all()):
+            for one in loaded:
+                self.stdout.write(f"Data set {one} is loaded: {one.interaction_count:,} interactions.")
             return
         if not path or path == "demo":
             fingerprint, name = demo.fingerprint(), demo.NAME
@@ -58,16 +69,15 @@ class Command(BaseCommand):
             self.stdout.write(f"Data set {name} is loaded already; these files hold nothing new.")
             return
         if not path or path == "demo":
+            refuse_beside_real()
             self.stdout.write("Making the demo: the real catalogue, and simulated raters")
             contents = demo.contents()
-            rejects = Rejects(collects=False)
         else:
-            rejects = Rejects(collects=options["skip_bad"] is not None)
-            contents = self._read(source, name, fingerprint, rejects)
+            with _rejects(options["skip_bad"]) as rejects:
+                contents = self._read(source, name, fingerprint, rejects)
+            if options["skip_bad"]:
+                self.stdout.write(f"  {rejects.count:,} bad lines are left out and written to {options['skip_bad']}")
         self._report(load(contents, lambda text: self.stdout.write(f"  {text}")))
-        if options["skip_bad"] is not None:
-            _write_rejects(options["skip_bad"], rejects)
-            self.stdout.write(f"  {len(rejects.rows):,} bad lines are in {options['skip_bad']}")
 
     def _read(self, source: Source, name: str, fingerprint: str, rejects: Rejects) -> Contents:
         self.stdout.write(f"Loading {source.path}")
@@ -89,7 +99,8 @@ class Command(BaseCommand):
         )
         for name, text in (
             ("unknown_anime_ratings", "interactions with anime that anime.csv does not have were left out"),
-            ("repeated_ratings", "interactions came more than once; the last of each counts"),
+            ("repeated_ratings", "interactions came again with the same rating and count once"),
+            ("contradicted_ratings", "interactions came again with another rating; the last of each counts"),
             ("simulated_removed", "simulated members were removed: real ones are here now"),
         ):
             if getattr(report, name):
@@ -110,11 +121,16 @@ def _read_with_progress(source: Source, rejects: Rejects) -> Triples:
         return read_ratings(file, rejects, lambda n: progress.advance(task, n))
 
 
-def _write_rejects(path: Path, rejects: Rejects) -> None:
+@contextmanager
+def _rejects(path: Path | None) -> Iterator[Rejects]:
+    """Where bad lines go: to the file, which is made before anything is read, or nowhere."""
+    if path is None:
+        yield Rejects()
+        return
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["file", "line", "column", "reason", "raw"])
-            writer.writerows((bad.file, bad.line, bad.column, bad.reason, bad.raw) for bad in rejects.rows)
+            yield Rejects(lambda bad: writer.writerow([bad.file, bad.line, bad.column, bad.reason, bad.raw]))
     except OSError as error:
-        raise DatasetError(f"The bad lines cannot be written to {path}: {error}.") from error
+        raise DatasetError(f"The bad lines cannot be written to {path}: {error}. Nothing was changed.") from error
