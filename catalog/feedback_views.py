@@ -23,6 +23,8 @@ def rate(request: SiteRequest, mal_id: int) -> HttpResponse:
     """Give or, with an empty score, take back a rating."""
     anime = _anime(request, mal_id)
     form = RatingForm(request.POST)
+    if "score" not in request.POST:
+        return _refuse(request, _("The form did not say which score."))
     if not form.is_valid():
         return _refuse(request, str(form.errors["score"][0]))
     score: int | None = form.cleaned_data["score"]
@@ -44,6 +46,8 @@ def list_status(request: SiteRequest, mal_id: int) -> HttpResponse:
     """Put the anime on a list or, with an empty status, take it off."""
     anime = _anime(request, mal_id)
     form = StatusForm(request.POST)
+    if "status" not in request.POST:
+        return _refuse(request, _("The form did not say which list."))
     if not form.is_valid():
         return _refuse(request, str(form.errors["status"][0]))
     status: str = form.cleaned_data["status"]

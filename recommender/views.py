@@ -71,11 +71,12 @@ def _list_context(request: SiteRequest, feedback: Feedback, also: tuple[int, ...
     anime = _by_id(request, {item.anime_id for item in items} | reasons | set(also))
     has_more = len(found.items) > shown
     beside = _starters_page(request) if also else None
+    own_query = {"show": shown, "starters": beside, "method": request.GET.get("method")}
     return {
         "cards": [_card(item, anime, feedback) for item in items if item.anime_id in anime],
         "starters": cards([anime[pk] for pk in also if pk in anime], feedback),
         "more_starters": _query(request, starters=_starters_page(request) + 1),
-        "same_list": _query(request, starters=beside, show=shown),
+        "list_query": [(name, value) for name, value in own_query.items() if value is not None],
         "longer_list": _query(request, starters=beside, show=min(shown + STEP, serving.MAX_K)) if has_more else None,
         "list": found,
         "rated": len(feedback.ratings),

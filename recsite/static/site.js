@@ -3,12 +3,14 @@
 (() => {
   const root = document.documentElement;
   const notice = () => document.getElementById("notice");
-  root.classList.add("has-script");
 
   const cookie = (name) => document.cookie.split("; ").find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1);
 
-  // Logging in or out in another tab changes the token; the cookie always holds the present one.
   document.addEventListener("htmx:configRequest", ({ detail }) => {
+    // htmx forgets which button was pressed when a request has to wait for another.
+    const button = detail.triggeringEvent?.submitter;
+    if (button?.name) detail.parameters[button.name] = button.value;
+    // Signing in or out in another tab changes the token; the cookie always holds the present one.
     const token = cookie("csrftoken");
     if (detail.verb === "get" || !token) return;
     delete detail.parameters.csrfmiddlewaretoken;
@@ -119,18 +121,19 @@
 
   // Swaps -----------------------------------------------------------------------------------------------------
 
-  // A list that is fetched again keeps the focus on the card in the same place.
+  // A list that is fetched again keeps the focus on the card in the same place, or on the first that "more" brought.
   let place = null;
-  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-    const { target } = detail;
-    const card = target?.matches?.("[data-keeps-place]") && document.activeElement.closest?.("[data-card]");
-    place = card && target.contains(card) ? [...target.querySelectorAll("[data-card]")].indexOf(card) : null;
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+    const hasFocus = target?.matches?.("[data-keeps-place]") && target.contains(document.activeElement);
+    const cards = hasFocus ? [...target.querySelectorAll("[data-card]")] : [];
+    const at = cards.findIndex((card) => card.contains(document.activeElement));
+    place = hasFocus ? (at < 0 ? cards.length : at) : null;
   });
   document.addEventListener("htmx:afterSettle", () => {
     if (place === null) return;
     const cards = document.querySelectorAll("[data-keeps-place] [data-card]");
     const card = cards[Math.min(place, cards.length - 1)];
-    (card?.querySelector("summary, a") ?? document.querySelector("[data-keeps-place] [tabindex]"))?.focus({ preventScroll: true });
+    (card?.querySelector("summary") ?? document.querySelector("[data-keeps-place] [tabindex]"))?.focus({ preventScroll: true });
     place = null;
   });
   document.addEventListener("htmx:load", ({ detail }) => {
@@ -167,7 +170,6 @@
   const system = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
   if (toggle) {
-    toggle.hidden = false;
     press(toggle, isDark());
     system.addEventListener("change", () => press(toggle, isDark()));
     toggle.addEventListener("click", () => {

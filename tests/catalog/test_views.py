@@ -1,17 +1,21 @@
 """The catalogue's pages and forms, through the whole stack of middleware."""
 
+import gzip
 import json
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import date
+from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
 from catalog.feedback import MAX_VISITOR_ANIME, SESSION_KEY
-from catalog.models import ADULT_GENRE, ListEntry, ListStatus, Rating, User
+from catalog.models import ADULT_GENRE, Anime, ListEntry, ListStatus, Rating, User
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -237,6 +241,17 @@ def test_a_bad_status_changes_nothing_and_says_why(member: Client) -> None:
     assert not ListEntry.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["rate", "list-status"])
+def test_a_post_that_says_nothing_takes_nothing_back(member: Client, user: User, name: str) -> None:
+    anime = factories.anime()
+    factories.rating(user, anime)
+    factories.list_entry(user, anime)
+    response = member.post(reverse(name, args=[anime.pk]), {"next": "/"})
+    assert response.status_code == 400
+    assert "The form did not say" in response.text
+    assert (user.ratings.count(), user.list_entries.count()) == (1, 1)
+
+
 def test_lists_take_and_give_back(member: Client, user: User) -> None:
     anime = factories.anime()
     address = f"/anime/{anime.pk}/status/"
@@ -389,7 +404,7 @@ def test_no_page_asks_the_database_more_than_eight_times(
     address: str,
     rated: int,
 ) -> None:
-    rows = list(factories.Anime.objects.order_by("pk"))
+    rows = list(Anime.objects.order_by("pk"))
     factories.published_model({anime.pk: [1.0, i / 40] for i, anime in enumerate(rows)})
     for anime in rows[:rated]:
         factories.rating(user, anime)
@@ -403,6 +418,15 @@ def test_no_page_asks_the_database_more_than_eight_times(
     assert response["Content-Security-Policy"]
     for forbidden in ("style=", " onclick", "<style", "hx-on"):
         assert forbidden not in response.text
+
+
+@pytest.mark.parametrize("address", ["/", "/anime/", "/accounts/signup/"])
+def test_a_first_visit_transfers_less_than_100_kilobytes(client: Client, shelf: None, address: str) -> None:
+    html = client.get(address).text
+    files = re.findall(r'<(?:script src|link rel="stylesheet" href)="/static/([^"]+)"', html)
+    assert len(files) == 3
+    texts = [html.encode(), *(Path(str(finders.find(name))).read_bytes() for name in files)]
+    assert sum(len(gzip.compress(text)) for text in texts) < 100_000
 
 
 def test_a_theme_that_was_chosen_is_there_before_the_first_paint(client: Client) -> None:
