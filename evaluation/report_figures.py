@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from evaluation.charts import Bars, Series, Text, bar_chart, line_chart, scatter_chart
+from catalog.charts import Bars, Series, Text, bar_chart, line_chart, scatter_chart
 
 Findings = dict[str, Any]
 

@@ -10,10 +10,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
-from catalog.charts import Series, line_chart
+from catalog.charts import Series, Text, line_chart
 from recommender import lifecycle, services
 from recommender.engine.config import PaperConfig
 from recommender.models import TrainingRun
@@ -194,13 +195,15 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
         chart = ""
         if len(run.losses) > 1:
             epochs = [entry["epoch"] for entry in run.losses]
-            chart = line_chart(
+            text = Text(
                 title=str(_("Mean squared error by epoch")),
+                description=str(_("How far predicted ratings are from given ones, in training and in validation.")),
                 x_label=str(_("epoch")),
                 y_label=str(_("mean squared error")),
-                series=[
-                    Series(str(_("training")), epochs, [entry["train_loss"] for entry in run.losses]),
-                    Series(str(_("validation")), epochs, [entry["validation_mse"] for entry in run.losses]),
-                ],
             )
+            lines = [
+                Series(str(_("training")), epochs, [entry["train_loss"] for entry in run.losses]),
+                Series(str(_("validation")), epochs, [entry["validation_mse"] for entry in run.losses]),
+            ]
+            chart = mark_safe(line_chart(text, lines, log_y=True))  # noqa: S308  the chart escapes its words
         return {"run": run, "loss_chart": chart}

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from evaluation.charts import Bars, Series, Text, bar_chart, line_chart, number_text, scatter_chart
+from catalog.charts import Bars, Series, Text, bar_chart, line_chart, number_text, scatter_chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 TEXT = Text("Ratings & <tags>", 'What "it" shows', "users", "MSE")
