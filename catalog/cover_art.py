@@ -60,7 +60,7 @@ CHOICES: list[tuple[frozenset[str], tuple[Motif, ...], tuple[Palette, ...]]] = [
     (frozenset({"Space"}), (orbits,), (NIGHT, NEON, DUSK, LILAC)),
     (frozenset({"Sports", "Cars"}), (track,), (STEEL, CANDY, GOLD, SEA)),
     (frozenset({"Music"}), (bars,), (LILAC, CANDY, NIGHT, SAKURA)),
-    (frozenset({"Samurai", "Historical"}), (waves,), (INDIGO, GOLD, SEA, STEEL)),
+    (frozenset({"Samurai", "Historical"}), (waves, waves, gate, pines), (INDIGO, GOLD, SEA, STEEL, DUSK)),
     (frozenset({"Horror", "Vampire", "Dementia"}), (moon,), (BLOOD, NIGHT, MIST)),
     (frozenset({"Mystery", "Psychological", "Thriller", "Police"}), (rings, city), (NIGHT, MIST, BLOOD, INDIGO, SEA)),
     (frozenset({"Sci-Fi"}), (horizon, city, facets), (NEON, DUSK, NIGHT, LILAC)),

@@ -12,18 +12,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from catalog.models import ADULT_GENRE, Anime
 from tests import factories
+from tests.browser.chromium import CHROMIUM_ARGUMENTS, PASSWORD
 
-CHROMIUM_ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PASSWORD = "Tr0ub4dor&3x"
 NewContext = Callable[..., BrowserContext]
 
 

@@ -10,7 +10,8 @@ from playwright.sync_api import Page, Route
 
 from catalog.models import Anime, ListStatus
 from tests import factories
-from tests.browser.conftest import PASSWORD, NewContext, sign_in
+from tests.browser.chromium import PASSWORD
+from tests.browser.conftest import NewContext, sign_in
 
 VISITOR_PAGES = [
     "/",

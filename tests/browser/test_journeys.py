@@ -6,7 +6,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from catalog.models import Anime, Rating, User
 from tests import factories
-from tests.browser.conftest import PASSWORD, NewContext, sign_in, sign_up
+from tests.browser.chromium import PASSWORD
+from tests.browser.conftest import NewContext, sign_in, sign_up
 
 Shelf = dict[str, Anime]
 
