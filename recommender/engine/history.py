@@ -109,10 +109,10 @@ def train(
     """
     if should_stop is not None and should_stop():
         raise TrainingStopped("stopped before the first epoch")
-    positions = np.searchsorted(content.item_ids, ratings.item_ids).clip(max=max(len(content.item_ids) - 1, 0))
-    missing = ratings.item_ids[content.item_ids[positions] != ratings.item_ids] if len(content.item_ids) else ()
-    if not len(content.item_ids) or len(missing):
-        raise ValueError(f"item {missing[0] if len(missing) else ratings.item_ids[:1]} is rated, but has no content")
+    missing = np.setdiff1d(ratings.item_ids, content.item_ids)
+    if len(missing):
+        raise ValueError(f"item {missing[0]} is rated, but has no content")
+    positions = np.searchsorted(content.item_ids, ratings.item_ids)
     rated = ratings.ratings != UNRATED
     shape = (ratings.n_users, len(content.item_ids))
     items = positions[ratings.items]

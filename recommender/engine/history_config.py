@@ -1,7 +1,6 @@
 """Settings of the history two-tower model. No JAX here: web processes validate them, and only workers train."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -59,21 +58,20 @@ class HistoryConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
                 raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
-        for name, low, high in (
+        for name, least, most in (
             ("l2", 1e-3, 1e6),
-            ("dropout_ridge", 0, 1e3),
-            ("unrated_weight", 0, 1),
-            ("franchise_weight", 0, 1e3),
-            ("popularity_weight", 0, 100),
+            ("dropout_ridge", 0.0, 1e3),
+            ("unrated_weight", 0.0, 1.0),
+            ("franchise_weight", 0.0, 1e3),
+            ("popularity_weight", 0.0, 100.0),
             ("temperature", 1e-3, 1e4),
-            ("temperature_decay", 0, 1),
-            ("learning_rate", 1e-7, 1),
+            ("temperature_decay", 0.0, 1.0),
+            ("learning_rate", 1e-7, 1.0),
         ):
-            number = getattr(self, name)
-            if not isinstance(number, int | float) or isinstance(number, bool) or not low <= number <= high:
-                raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {number!r}")
-            if not math.isfinite(number):
-                raise ValueError(f"{name} must be finite, not {number!r}")
+            value = getattr(self, name)
+            # NaN is not between any two numbers.
+            if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+                raise ValueError(f"{name} must be a number from {least:g} to {most:g}, not {value!r}")
 
     @classmethod
     def field_names(cls) -> tuple[str, ...]:

@@ -1,0 +1,61 @@
+"""The two models of the product: the paper's, and the history two-tower."""
+
+import time
+
+import numpy as np
+
+from benchmarks.peers import Scored
+from recommender.engine import history as engine
+from recommender.engine import retrieval, unseen
+from recommender.engine.config import PaperConfig
+from recommender.engine.history_config import HistoryConfig
+from recommender.engine.preparation import Prepared
+from recommender.engine.towers import HistoryModel, user_vectors
+from recommender.engine.training import train
+
+
+def history(task, **setting):
+    """Trained as the product trains it, and scored by numpy from its float16 artifact."""
+    trained = engine.train(task.interactions, task.content, HistoryConfig(**setting))
+    fitted = time.perf_counter()
+    arrays = trained.to_arrays()
+    model = HistoryModel.from_arrays(arrays)
+    columns = model.rows(task.item_ids)
+    users = user_vectors(model, task.fold_in.indptr, columns[task.fold_in.indices])
+    scores = users @ model.item_embeddings[columns].T
+    return Scored(scores, fitted, sum(array.nbytes for array in arrays.values()))
+
+
+def paper_dot(task):
+    return _paper(task, "dot")
+
+
+def paper_euclidean(task):
+    return _paper(task, "euclidean")
+
+
+def _paper(task, metric):
+    """The paper's model and its average for unseen users."""
+    ratings = task.ratings.tocoo()
+    order = np.random.default_rng(0).permutation(ratings.nnz)
+    n_validation = ratings.nnz // 10
+    train_rows, validation = order[n_validation:], order[:n_validation]
+    users, items, values = ratings.row.astype(np.int32), ratings.col.astype(np.int32), ratings.data.astype(np.float32)
+    prepared = Prepared(
+        user_ids=np.arange(ratings.shape[0]),
+        item_ids=task.item_ids,
+        train_users=users[train_rows],
+        train_items=items[train_rows],
+        train_ratings=values[train_rows],
+        validation_users=users[validation],
+        validation_items=items[validation],
+        validation_ratings=values[validation],
+        held_out=task.interactions,
+        counts={},
+        fingerprint="",
+    )
+    embeddings = train(prepared, PaperConfig()).item_embeddings
+    fitted = time.perf_counter()
+    fold_in = task.fold_in
+    averages = unseen.weighted_averages(embeddings, fold_in.indptr, fold_in.indices, fold_in.data)
+    return Scored(retrieval.score(averages, embeddings, metric), fitted, embeddings.nbytes)
