@@ -49,8 +49,9 @@ class Histories:
         users, anime, scores = triples
         contradicted = 0
         rows = len(users)
-        place = users.astype(np.int64) << 32 | anime
-        if rows > 1 and not (place[1:] > place[:-1]).all():
+        rises = (users[1:] > users[:-1]) | ((users[1:] == users[:-1]) & (anime[1:] > anime[:-1]))
+        if not rises.all():
+            place = users.astype(np.int64) << 32 | anime
             order = np.argsort(place, kind="stable")
             users, anime, scores, place = users[order], anime[order], scores[order], place[order]
             is_last = np.append(place[1:] != place[:-1], True)
