@@ -83,7 +83,8 @@ def anime_cover(request: SiteRequest, mal_id: int) -> HttpResponseBase:
             name=anime.name,
             japanese_name=anime.japanese_name,
             genres=set(anime.genres.values_list("name", flat=True)),
-            note=" · ".join(filter(None, [anime.get_type_display(), year])),
+            # Not in the reader's language: one cover is kept for all of them.
+            note=" · ".join(filter(None, [anime.type, year])),
         ).encode()
     if anime.is_adult:
         patch_cache_control(response, private=True, no_cache=True)

@@ -170,7 +170,7 @@ def test_an_unknown_anime_is_a_friendly_404(client: Client, number: str, tail: s
 
 
 def test_a_cover_is_kept_for_a_year_by_its_version_and_answered_from_its_etag(client: Client) -> None:
-    anime = factories.anime("Trigun")
+    anime = factories.anime("Trigun", type="Movie")
     listed = client.get("/anime/").text
     address = listed.split('<img src="/anime/')[1].split('"')[0]
     response = client.get(f"/anime/{address}")
@@ -179,6 +179,8 @@ def test_a_cover_is_kept_for_a_year_by_its_version_and_answered_from_its_etag(cl
     assert "Cookie" not in response.get("Vary", "")
     again = client.get(f"/anime/{address}", headers={"If-None-Match": response["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
+    japanese = client.get(f"/anime/{address}", headers={"Accept-Language": "ja"})
+    assert japanese.content == response.content
     plain = client.get(f"/anime/{anime.pk}/cover.svg?v=other")
     assert "immutable" not in plain["Cache-Control"]
 
