@@ -1,10 +1,11 @@
 """Staff launch, watch, publish and roll back trainings here."""
 
+import json
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -16,40 +17,37 @@ from django.views.decorators.http import require_POST, require_safe
 
 from catalog.charts import Series, Text, line_chart
 from recommender import lifecycle, services
-from recommender.engine.config import PaperConfig
+from recommender.configs import CONFIGS, checked
 from recommender.models import TrainingRun
 
 
 class LaunchForm(forms.ModelForm[TrainingRun]):
-    """A new training: one field for each hyper-parameter, with the paper's value as its default."""
-
-    factors = forms.IntegerField(
-        initial=PaperConfig.factors, help_text=_("Length of each user's and each anime's vector.")
-    )
-    epochs = forms.IntegerField(initial=PaperConfig.epochs, help_text=_("How often the training reads all ratings."))
-    batch_size = forms.IntegerField(initial=PaperConfig.batch_size, help_text=_("Ratings in one step."))
-    learning_rate = forms.FloatField(initial=PaperConfig.learning_rate, help_text=_("Step size of nadam."))
-    seed = forms.IntegerField(
-        initial=PaperConfig.seed, help_text=_("The same data, configuration and seed give the same model.")
-    )
+    """A new training. Settings that are not named have the defaults of the family."""
 
     class Meta:
         model = TrainingRun
-        fields = ["family", "publishes_itself"]
+        fields = ["family", "config", "publishes_itself"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        defaults = "; ".join(f"{family}: {json.dumps(config().to_dict())}" for family, config in CONFIGS.items())
+        self.fields["config"].help_text = _("Settings that differ from the defaults, which are: %s") % defaults
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        names = [name for name in PaperConfig.field_names() if name in cleaned]
-        try:
-            cleaned["config"] = PaperConfig.from_dict({name: cleaned[name] for name in names}).to_dict()
-        except ValueError as error:
-            raise ValidationError(str(error)) from error
+        if isinstance(cleaned.get("config"), dict) and "family" in cleaned:
+            try:
+                checked(cleaned["family"], cleaned["config"])
+            except ValueError as error:
+                self.add_error("config", str(error))
+        elif "config" in cleaned:
+            self.add_error("config", _('This is not a JSON object such as {"epochs": 10}.'))
         return cleaned
 
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
-    list_display = ["version", "state_label", "progress_bar", "validation_mse", "started_by", "created_at"]
+    list_display = ["version", "state_label", "progress_bar", "last_loss", "started_by", "created_at"]
     list_filter = ["state", "family"]
     list_select_related = ["started_by"]
     date_hierarchy = "created_at"
@@ -90,14 +88,14 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
         return (
             super().get_fieldsets(request, obj)
             if obj
-            else [(None, {"fields": ["family", *PaperConfig.field_names(), "publishes_itself"]})]
+            else [(None, {"fields": ["family", "config", "publishes_itself"]})]
         )
 
     def save_model(self, request: HttpRequest, obj: TrainingRun, form: Any, change: bool) -> None:
         run = services.launch_training(
             started_by=request.user,  # type: ignore[arg-type]  # the admin admits no anonymous user
             family=obj.family,
-            config=form.cleaned_data["config"],
+            config=obj.config,
             publishes_itself=obj.publishes_itself,
         )
         obj.pk = run.pk
@@ -187,23 +185,26 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
         percent = f"{run.progress:.0%}"
         return format_html('<progress max="1" value="{}" title="{}">{}</progress>', run.progress, percent, percent)
 
-    @admin.display(description=_("validation error"))
-    def validation_mse(self, run: TrainingRun) -> str:
-        return f"{run.losses[-1]['validation_mse']:.3f}" if run.losses else "-"
+    @admin.display(description=_("loss"))
+    def last_loss(self, run: TrainingRun) -> str:
+        last = run.losses[-1] if run.losses else {}
+        return f"{last.get('validation_mse', last['train_loss']):.3f}" if last else "-"
 
     def _progress_context(self, run: TrainingRun) -> dict[str, Any]:
         chart = ""
         if len(run.losses) > 1:
             epochs = [entry["epoch"] for entry in run.losses]
             text = Text(
-                title=str(_("Mean squared error by epoch")),
-                description=str(_("How far predicted ratings are from given ones, in training and in validation.")),
+                title=str(_("Loss by epoch")),
+                description=str(_("How far the model is from the ratings it learns from, and from those kept apart.")),
                 x_label=str(_("epoch")),
-                y_label=str(_("mean squared error")),
+                y_label=str(_("loss")),
             )
+            names = {"train_loss": _("training"), "validation_mse": _("validation")}
             lines = [
-                Series(str(_("training")), epochs, [entry["train_loss"] for entry in run.losses]),
-                Series(str(_("validation")), epochs, [entry["validation_mse"] for entry in run.losses]),
+                Series(str(label), epochs, [entry[name] for entry in run.losses])
+                for name, label in names.items()
+                if name in run.losses[0]
             ]
             chart = mark_safe(line_chart(text, lines, log_y=True))  # noqa: S308  the chart escapes its words
         return {"run": run, "loss_chart": chart}

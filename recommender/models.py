@@ -48,12 +48,13 @@ class TrainingRun(models.Model):
         DONE = "done", _("Done")
 
     class Family(models.TextChoices):
-        PAPER = "paper_two_tower", _("Paper two-tower")
+        HISTORY = "history", _("History two-tower")
+        PAPER = "paper", _("The paper's two-tower")
 
     ACTIVE = (State.QUEUED, State.RUNNING)
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    family = models.CharField(_("model family"), max_length=30, choices=Family, default=Family.PAPER)
+    family = models.CharField(_("model family"), max_length=30, choices=Family, default=Family.HISTORY)
     config = models.JSONField(_("configuration"), default=dict, blank=True)
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -2,24 +2,20 @@
 
 import logging
 import shutil
-from typing import Any
 
 import numpy as np
 from django.db import InterfaceError, OperationalError
 
 from recommender import lifecycle, locks, services
 from recommender.engine.artifact import ArtifactError, load_artifact, write_artifact
-from recommender.engine.config import PaperConfig
-from recommender.engine.preparation import Prepared, prepare
 from recommender.engine.ratings import RatingMatrix
-from recommender.engine.training import EpochReport, TrainedModel, TrainingStopped, train
+from recommender.engine.training import TrainingStopped
 from recommender.models import TrainingRun
+from recommender.progress import report
 from recommender.snapshot import load_ratings
+from recommender.trainers import TRAINERS, Arrays
 
 logger = logging.getLogger(__name__)
-
-#: Where on the way from 0 to 1 the training phase begins and ends.
-TRAINING_BEGINS, TRAINING_ENDS = 0.05, 0.95
 
 
 def execute(run_id: int) -> None:
@@ -54,28 +50,22 @@ def execute(run_id: int) -> None:
 
 
 def _train(run: TrainingRun) -> None:
-    config = PaperConfig.from_dict(run.config)
-    _report(run, TrainingRun.Phase.SNAPSHOT, 0)
+    report(run, TrainingRun.Phase.SNAPSHOT)
     ratings = _snapshot(run)
-    _report(run, TrainingRun.Phase.PREPARING, 0.02, data_fingerprint=ratings.fingerprint())
-    prepared = prepare(ratings, seed=config.seed)
-    _report(run, TrainingRun.Phase.TRAINING, TRAINING_BEGINS, counts=_counts(prepared))
-    model = train(
-        prepared,
-        config,
-        checkpoint_dir=run.checkpoint_path / "epochs",
-        on_epoch=lambda epoch: _report_epoch(run, epoch),
-        should_stop=lambda: _is_cancelled(run),
-    )
-    _report(run, TrainingRun.Phase.WRITING, TRAINING_ENDS)
-    metrics = {"validation_mse": run.losses[-1]["validation_mse"]} if run.losses else {}
-    _write(run, prepared, model, metrics)
+    if not len(ratings):
+        raise ValueError("there are no ratings to train on. Load a data set, or wait until people have rated.")
+    run.data_fingerprint = ratings.fingerprint()
+    run.save(update_fields=["data_fingerprint"])
+    arrays = TRAINERS[run.family](run, ratings)
+    report(run, TrainingRun.Phase.WRITING)
+    _write(run, arrays)
     lifecycle.move(
         run,
         TrainingRun.State.READY,
         phase=TrainingRun.Phase.DONE,
         progress=1.0,
-        metrics=metrics,
+        losses=run.losses,
+        metrics=run.metrics,
         has_artifact=True,
     )
 
@@ -99,31 +89,7 @@ def _snapshot(run: TrainingRun) -> RatingMatrix:
     return ratings
 
 
-def _report(run: TrainingRun, phase: str, progress: float, **fields: Any) -> None:
-    """Write how far the run is to its row, for those who watch."""
-    for name, value in {"phase": phase, "progress": progress, **fields}.items():
-        setattr(run, name, value)
-    run.save(update_fields=["phase", "progress", *fields])
-
-
-def _report_epoch(run: TrainingRun, epoch: EpochReport) -> None:
-    entry = {
-        "epoch": epoch.epoch,
-        "train_loss": epoch.train_loss,
-        "validation_mse": epoch.validation_mse,
-        "seconds": round(epoch.seconds, 3),
-    }
-    share = epoch.epoch / epoch.epochs
-    progress = TRAINING_BEGINS + share * (TRAINING_ENDS - TRAINING_BEGINS)
-    losses = [*(old for old in run.losses if old["epoch"] < epoch.epoch), entry]
-    _report(run, TrainingRun.Phase.TRAINING, progress, losses=losses)
-
-
-def _is_cancelled(run: TrainingRun) -> bool:
-    return TrainingRun.objects.filter(pk=run.pk, cancel_requested=True).exists()
-
-
-def _write(run: TrainingRun, prepared: Prepared, model: TrainedModel, metrics: dict[str, float]) -> None:
+def _write(run: TrainingRun, arrays: Arrays) -> None:
     path = run.artifact_path
     try:
         load_artifact(path, verify=True)
@@ -133,20 +99,11 @@ def _write(run: TrainingRun, prepared: Prepared, model: TrainedModel, metrics: d
     write_artifact(
         path,
         family=run.family,
-        arrays={
-            "user_ids": prepared.user_ids,
-            "item_ids": prepared.item_ids,
-            "user_embeddings": model.user_embeddings,
-            "item_embeddings": model.item_embeddings,
-        },
+        arrays=arrays,
         config=run.config,
         fingerprint=run.data_fingerprint,
-        metrics=metrics,
+        metrics=run.metrics,
     )
-
-
-def _counts(prepared: Prepared) -> dict[str, int]:
-    return {name: int(value) for name, value in prepared.counts.items()}
 
 
 def _explained(error: Exception) -> str:

@@ -2,19 +2,21 @@
 
 import logging
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from recommender.engine.artifact import ArtifactError, load_artifact
+from recommender.engine.towers import HistoryModel
 from recommender.models import TrainingRun
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class PublishedModel:
-    """A paper two-tower model: who and what it knows, and where they lie.
+class PaperModel:
+    """A model of the paper's family: who and what it knows, and where they lie.
 
     `user_ids` [n_users] and `item_ids` [n_items] are sorted; row i of `user_embeddings` [n_users, factors] and of
     `item_embeddings` [n_items, factors] belongs to id i. All are read-only maps of the artifact's files.
@@ -35,12 +37,22 @@ class PublishedModel:
         return row if row < len(self.item_ids) and self.item_ids[row] == anime_id else None
 
 
+@dataclass(frozen=True)
+class HistoryTowers:
+    """A model of the history family."""
+
+    version: str
+    model: HistoryModel
+
+
+Model = PaperModel | HistoryTowers
+
 _lock = threading.Lock()
-_loaded: PublishedModel | None = None
+_loaded: Model | None = None
 _refused: str | None = None
 
 
-def published_model() -> PublishedModel | None:
+def published_model() -> Model | None:
     """The model that is published now, or None when there is none or its files cannot be read.
 
     One query a call; the files are opened when the answer differs from the model that is mapped.
@@ -60,15 +72,19 @@ def published_model() -> PublishedModel | None:
         try:
             # The hashes were checked when the model was published; a request does not wait for that again.
             arrays = load_artifact(run.artifact_path, verify=False).arrays
-            _loaded = PublishedModel(
-                version=run.version,
-                **{name: arrays[name] for name in ("user_ids", "item_ids", "user_embeddings", "item_embeddings")},
-            )
+            _loaded = _model(run, arrays)
         except (ArtifactError, KeyError) as error:
             logger.error("The published model %s cannot be read, serving cold start: %s", run.version, error)
             _refused = run.version
             return None
         return _loaded
+
+
+def _model(run: TrainingRun, arrays: Mapping[str, np.ndarray]) -> Model:
+    if run.family == TrainingRun.Family.HISTORY:
+        return HistoryTowers(run.version, HistoryModel.from_arrays(arrays))
+    names = ("user_ids", "item_ids", "user_embeddings", "item_embeddings")
+    return PaperModel(run.version, *(arrays[name] for name in names))
 
 
 def forget() -> None:

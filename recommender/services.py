@@ -6,9 +6,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from catalog.models import User
-from recommender import lifecycle, tasks
+from recommender import configs, lifecycle, tasks
 from recommender.engine.artifact import ArtifactError, load_artifact
-from recommender.engine.config import PaperConfig
 from recommender.models import TrainingRun
 
 
@@ -20,7 +19,7 @@ class PublishError(Exception):
 def launch_training(
     *,
     started_by: User | None,
-    family: str = TrainingRun.Family.PAPER,
+    family: str = TrainingRun.Family.HISTORY,
     config: dict[str, Any] | None = None,
     publishes_itself: bool = True,
 ) -> TrainingRun:
@@ -29,11 +28,11 @@ def launch_training(
     Raises ValidationError that names the field when the configuration is not one the engine takes.
     """
     try:
-        checked = PaperConfig.from_dict(config or {})
+        config = configs.checked(family, config or {})
     except ValueError as error:
         raise ValidationError({"config": str(error)}) from error
     run = TrainingRun.objects.create(
-        started_by=started_by, family=family, config=checked.to_dict(), publishes_itself=publishes_itself
+        started_by=started_by, family=family, config=config, publishes_itself=publishes_itself
     )
     transaction.on_commit(lambda: tasks.enqueue(run.pk))
     return run
@@ -67,3 +66,14 @@ def roll_back() -> TrainingRun:
         raise PublishError("No model was published before this one.")
     publish(run)
     return run
+
+
+def launch_first_trainings() -> TrainingRun:
+    """Queue the trainings of a new site: the paper's model, which is ready in seconds, and then the better one.
+
+    Returns the first.
+    """
+    with transaction.atomic():
+        first = launch_training(started_by=None, family=TrainingRun.Family.PAPER)
+        launch_training(started_by=None)
+    return first

@@ -98,7 +98,8 @@ def _recommend(
             k=k,
             method=method,
             shows_adult=_shows_adult(request),
-            exclude={*feedback.statuses, *also},
+            statuses=feedback.statuses,
+            exclude=also,
             user_id=request.user.pk,
         )
 

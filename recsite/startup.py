@@ -161,7 +161,7 @@ def train_if_needed(screen: Screen, supervisor: Supervisor, *, has_new_data: boo
         return
     run = TrainingRun.objects.active().first()
     if run is None:
-        run = services.launch_training(started_by=None)
+        run = services.launch_first_trainings()
     else:
         tasks.resume_interrupted_runs()
     start = time.monotonic()
@@ -175,7 +175,8 @@ def train_if_needed(screen: Screen, supervisor: Supervisor, *, has_new_data: boo
                 run.refresh_from_db()
             except OperationalError:
                 embedded.ensure()
-    if run.state == TrainingRun.State.PUBLISHED:
+    # Retired: the training after it has published a better model meanwhile.
+    if run.state in (TrainingRun.State.PUBLISHED, TrainingRun.State.RETIRED):
         screen.done("Training", f"model {run} published", time.monotonic() - start)
     else:
         screen.say(f"✗ Training     {run.error or run.get_state_display()}; the site recommends what is popular.")

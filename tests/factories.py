@@ -87,7 +87,7 @@ def published_model(
 ) -> TrainingRun:
     """Write an artifact with these vectors by anime and user id, and publish it. Needs the `artifacts_dir` fixture."""
     users = user_embeddings or {-1: [1.0] * len(next(iter(item_embeddings.values())))}
-    run = TrainingRun.objects.create()
+    run = TrainingRun.objects.create(family=TrainingRun.Family.PAPER)
     write_artifact(
         run.artifact_path,
         family=run.family,

@@ -20,7 +20,7 @@ def test_a_configuration_the_engine_does_not_take_is_refused_by_name() -> None:
     ]
     for config, message in refused:
         with pytest.raises(ValidationError, match=message):
-            services.launch_training(started_by=None, config=config)
+            services.launch_training(started_by=None, family="paper", config=config)
     assert not TrainingRun.objects.exists()
 
 

@@ -22,9 +22,10 @@ CONFIG = {"factors": 8, "epochs": 6, "batch_size": 64}
 
 @pytest.fixture
 def community() -> list[int]:
-    """Forty anime of two kinds and eighty raters, each fond of one kind."""
-    anime = [factories.anime(f"{kind} {i}").pk for kind in ("space", "school") for i in range(20)]
+    """Forty anime of two kinds and eighty raters, each fond of one kind. No two titles look like one franchise."""
     rng = np.random.default_rng(0)
+    syllables = [consonant + vowel for consonant in "bdgkmnprst" for vowel in "aeiou"]
+    anime = [factories.anime("".join(rng.choice(syllables, 4))).pk for _ in range(40)]
     for number in range(80):
         fond = anime[:20] if number % 2 else anime[20:]
         rated = rng.choice(fond, 8, replace=False).tolist() + rng.choice(anime, 4, replace=False).tolist()
@@ -33,7 +34,7 @@ def community() -> list[int]:
 
 
 def launch(**fields: object) -> TrainingRun:
-    run = services.launch_training(started_by=None, config={**CONFIG, **fields})
+    run = services.launch_training(started_by=None, family=TrainingRun.Family.PAPER, config={**CONFIG, **fields})
     assert run.state == S.QUEUED
     return run
 
@@ -62,6 +63,38 @@ def test_a_worker_trains_and_publishes_and_the_site_serves_it(community: list[in
     result = serving.recommend(user, k=10)
     assert (result.path, result.model_version) == ("unseen", run.version)
     assert not {anime.pk for anime in space} & {item.anime_id for item in result.items}
+
+
+def test_the_history_model_is_trained_published_and_served(community: list[int], user: User, tmp_path: Path) -> None:
+    run = services.launch_training(
+        started_by=None, family=TrainingRun.Family.HISTORY, config={"factors": 8, "epochs": 3, "steps_per_epoch": 4}
+    )
+    log = tmp_path / "worker.log"
+    with processes.celery_worker(log):
+        processes.wait_until(lambda: state(run) in (S.PUBLISHED, S.FAILED), log)
+    assert (run.error, run.state) == ("", S.PUBLISHED)
+    assert [entry["epoch"] for entry in run.losses] == [1, 2, 3]
+
+    assert serving.recommend(user).path == "cold_start"
+    space, school = set(community[:20]), set(community[20:])
+    rated = [Anime.objects.get(pk=i) for i in community[:3]]
+    for anime in rated:
+        factories.rating(user, anime, 9)
+    result = serving.recommend(user, k=5)
+    assert (result.path, result.method, result.model_version) == ("unseen", "two_tower", run.version)
+    assert {item.anime_id for item in result.items} <= space - {anime.pk for anime in rated}
+    assert all(1 <= (item.predicted_rating or 0) <= 10 for item in result.items)
+    assert all(set(item.because) <= {anime.pk for anime in rated} for item in result.items)
+    assert any(item.because for item in result.items)
+    with pytest.raises(serving.MethodUnavailable, match="paper's family"):
+        serving.recommend(user, method="weighted_average")
+
+    watcher = factories.user()
+    factories.list_entry(watcher, Anime.objects.get(pk=community[20]), "completed")
+    seen = serving.recommend(watcher, k=5)
+    assert {item.anime_id for item in seen.items} <= school
+    assert [item.predicted_rating for item in seen.items] == [None] * 5
+    assert set(serving.similar(community[25], k=5)) <= school
 
 
 def test_a_killed_worker_loses_no_finished_epoch(community: list[int], tmp_path: Path) -> None:

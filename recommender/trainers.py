@@ -1,0 +1,65 @@
+"""How each family of models is trained for a run. Runs in a worker; brings in JAX."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from recommender.engine import history, training
+from recommender.engine.config import PaperConfig
+from recommender.engine.history_config import HistoryConfig
+from recommender.engine.preparation import prepare
+from recommender.engine.ratings import RatingMatrix
+from recommender.models import TrainingRun
+from recommender.progress import is_cancelled, losses_of, report, report_epoch
+from recommender.snapshot import load_content
+
+Phase = TrainingRun.Phase
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def train_paper(run: TrainingRun, ratings: RatingMatrix) -> Arrays:
+    """The paper's preparation and model, from the last checkpoint if there is one."""
+    config = PaperConfig.from_dict(run.config)
+    report(run, Phase.PREPARING)
+    prepared = prepare(ratings, seed=config.seed)
+    report(run, Phase.TRAINING, counts=prepared.counts)
+    model = training.train(
+        prepared,
+        config,
+        checkpoint_dir=run.checkpoint_path / "epochs",
+        on_epoch=lambda epoch: report_epoch(run, epoch),
+        should_stop=lambda: is_cancelled(run),
+    )
+    # A worker killed between keeping an epoch and reporting it left a gap, which the checkpoint fills.
+    run.losses = [losses_of(epoch) for epoch in model.reports]
+    run.metrics = {"validation_mse": model.reports[-1].validation_mse}
+    return {
+        "user_ids": prepared.user_ids,
+        "item_ids": prepared.item_ids,
+        "user_embeddings": model.user_embeddings,
+        "item_embeddings": model.item_embeddings,
+    }
+
+
+def train_history(run: TrainingRun, ratings: RatingMatrix) -> Arrays:
+    """The history two-tower model, on all interactions and the whole catalogue."""
+    report(run, Phase.PREPARING)
+    content = load_content()
+    counts = {"interactions": len(ratings), "users_kept": ratings.n_users, "items_kept": len(content.item_ids)}
+    report(run, Phase.TRAINING, counts=counts)
+    model = history.train(
+        ratings,
+        content,
+        HistoryConfig.from_dict(run.config),
+        on_epoch=lambda epoch: report_epoch(run, epoch),
+        should_stop=lambda: is_cancelled(run),
+    )
+    run.metrics = {}
+    return model.to_arrays()
+
+
+TRAINERS: dict[str, Callable[[TrainingRun, RatingMatrix], Arrays]] = {
+    TrainingRun.Family.PAPER: train_paper,
+    TrainingRun.Family.HISTORY: train_history,
+}
