@@ -36,26 +36,30 @@ def paper_euclidean(task):
 
 def _paper(task, metric):
     """The paper's model and its average for unseen users."""
-    ratings = task.ratings.tocoo()
+    embeddings = train(paper_prepared(task.ratings, task.item_ids, task.interactions), PaperConfig()).item_embeddings
+    fitted = time.perf_counter()
+    fold_in = task.fold_in
+    averages = unseen.weighted_averages(embeddings, fold_in.indptr, fold_in.indices, fold_in.data)
+    return Scored(retrieval.score(averages, embeddings, metric), fitted, embeddings.nbytes)
+
+
+def paper_prepared(matrix, item_ids, held_out):
+    """A matrix of ratings `[n_users, n_items]` as the paper's training takes it: all is trained on, and a tenth of
+    that fills the place of the validation, which only reports."""
+    ratings = matrix.tocoo()
     order = np.random.default_rng(0).permutation(ratings.nnz)
-    n_validation = ratings.nnz // 10
-    train_rows, validation = order[n_validation:], order[:n_validation]
+    train_rows, validation = order, order[: ratings.nnz // 10]
     users, items, values = ratings.row.astype(np.int32), ratings.col.astype(np.int32), ratings.data.astype(np.float32)
-    prepared = Prepared(
+    return Prepared(
         user_ids=np.arange(ratings.shape[0]),
-        item_ids=task.item_ids,
+        item_ids=item_ids,
         train_users=users[train_rows],
         train_items=items[train_rows],
         train_ratings=values[train_rows],
         validation_users=users[validation],
         validation_items=items[validation],
         validation_ratings=values[validation],
-        held_out=task.interactions,
+        held_out=held_out,
         counts={},
         fingerprint="",
     )
-    embeddings = train(prepared, PaperConfig()).item_embeddings
-    fitted = time.perf_counter()
-    fold_in = task.fold_in
-    averages = unseen.weighted_averages(embeddings, fold_in.indptr, fold_in.indices, fold_in.data)
-    return Scored(retrieval.score(averages, embeddings, metric), fitted, embeddings.nbytes)
