@@ -102,10 +102,14 @@ def content_kernel(content: ItemContent, similarity: sparse.csr_matrix, rows: ND
     genres = sparse.diags((1 / np.maximum(lengths, 1e-9)).astype(np.float32)) @ genres
     types = _indicators(tuple((name,) if name else () for name in content.types))
     same_type = np.asarray((types @ types[rows].T).todense(), dtype=np.float32)
-    like_genres = np.asarray((genres @ genres[rows].T).todense(), dtype=np.float32)
-    kernel: NDArray[np.float32] = np.asarray(similarity[:, rows].todense(), dtype=np.float32)
-    kernel += GENRE_WEIGHT * like_genres * same_type + TYPE_WEIGHT * same_type
-    return kernel
+    like_genres: NDArray[np.float32] = np.asarray((genres @ genres[rows].T).todense(), dtype=np.float32)
+    # In place: each of these has the size of the result.
+    like_genres *= GENRE_WEIGHT
+    like_genres += TYPE_WEIGHT
+    like_genres *= same_type
+    pairs = similarity[:, rows].tocoo()
+    like_genres[pairs.row, pairs.col] += pairs.data
+    return like_genres
 
 
 #: Weights of the content kernel beside 1 for titles, chosen with anime held out of training (docs/quality.md).

@@ -248,7 +248,7 @@ def _extend_by_content(
     kernel = content_kernel(content, similarity, known)
     regularised = kernel[known]
     regularised[np.diag_indices(len(known))] += CONTENT_RIDGE
-    coefficients = linalg.solve(regularised, vectors, assume_a="sym", overwrite_a=True, check_finite=False)
+    coefficients = linalg.solve(regularised, vectors, assume_a="gen", overwrite_a=True, check_finite=False)
     extended[:] = kernel @ coefficients
     extended[known] = vectors
     return extended
