@@ -192,5 +192,6 @@ def test_offline_has_a_page_of_its_own(new_context: NewContext, shelf: Shelf) ->
     page.goto("/anime/?page=2")
     expect(page.get_by_role("heading", name="You are offline")).to_be_visible()
     context.set_offline(False)
+    page.wait_for_function("() => fetch('/healthz').then(answer => answer.ok, () => false)")
     page.get_by_role("link", name="Try again").click()
     expect(page.get_by_role("heading", name="Browse anime")).to_be_visible()
