@@ -49,7 +49,7 @@ class AnimeViewSet(viewsets.ReadOnlyModelViewSet[Anime]):
     lookup_value_converter = "int"
 
     def get_queryset(self) -> QuerySet[Anime]:
-        anime = Anime.objects.visible_to(self.request.user).defer("search")
+        anime = Anime.objects.visible_to(self.request.user)
         return anime.with_genres() if self.action == "retrieve" else anime
 
     def get_serializer_class(self) -> type[AnimeSummarySerializer]:

@@ -6,8 +6,6 @@ row for each anime; a `Member` came with a data set, cannot log in, and is one r
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
@@ -90,11 +88,6 @@ class Anime(models.Model):
     # Kept beside the genres, and set with them, so that every list can leave adult titles out without a join.
     is_adult = models.BooleanField(_("adult"), default=False)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True, db_default=Now())
-    search = models.GeneratedField(
-        expression=SearchVector("name", "japanese_name", config="simple"),
-        output_field=SearchVectorField(),
-        db_persist=True,
-    )
 
     objects = AnimeQuerySet.as_manager()
 
@@ -107,7 +100,6 @@ class Anime(models.Model):
             models.Index(F("score").desc(nulls_last=True), "mal_id", name="anime_score"),
             models.Index(fields=["name"], name="anime_name"),
             models.Index(fields=["updated_at"], name="anime_updated_at"),
-            GinIndex(fields=["search"], name="anime_search"),
         ]
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="anime_has_name"),

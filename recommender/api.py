@@ -51,7 +51,7 @@ class Similar(APIView):
     @extend_schema(responses=AnimeSummarySerializer(many=True))
     def get(self, request: Request, id: int) -> Response:
         """Anime like this one by the published model, most alike first; none when the model does not know it."""
-        visible = Anime.objects.visible_to(request.user).defer("search")
+        visible = Anime.objects.visible_to(request.user)
         if not visible.filter(pk=id).exists():
             raise NotFound("This anime is not in the catalogue.")
         anime = visible.in_bulk(serving.similar(id, shows_adult=_shows_adult(request)))

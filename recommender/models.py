@@ -14,13 +14,13 @@ class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
         """Queued or being worked on."""
         return self.filter(state__in=TrainingRun.ACTIVE)
 
+    def unfinished(self) -> "TrainingRunQuerySet":
+        """Active, or ready and still to publish itself."""
+        return self.filter(Q(state__in=TrainingRun.ACTIVE) | Q(state=TrainingRun.State.READY, publishes_itself=True))
+
     def published(self) -> "TrainingRunQuerySet":
         """The one run whose model is served, or none."""
         return self.filter(state=TrainingRun.State.PUBLISHED)
-
-    def publishable(self) -> "TrainingRunQuerySet":
-        """Those with a finished model that is not the published one."""
-        return self.filter(state__in=[TrainingRun.State.READY, TrainingRun.State.RETIRED])
 
 
 class TrainingRun(models.Model):
@@ -120,6 +120,10 @@ class TrainingRun(models.Model):
     @property
     def is_active(self) -> bool:
         return self.state in self.ACTIVE
+
+    @property
+    def waits_to_publish_itself(self) -> bool:
+        return self.state == self.State.READY and self.publishes_itself
 
     @property
     def artifact_path(self) -> Path:

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from typing import Any
 
 import numpy as np
 from django.db import InterfaceError, OperationalError
@@ -32,24 +33,40 @@ def execute(run_id: int) -> None:
         run = TrainingRun.objects.get(pk=run_id)
         if run.state == TrainingRun.State.QUEUED:
             lifecycle.move(run, TrainingRun.State.RUNNING)
-        if run.state != TrainingRun.State.RUNNING:
-            return
-        try:
-            _train(run)
-        except TrainingStopped:
-            lifecycle.move(run, TrainingRun.State.CANCELLED)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception as error:
-            logger.exception("Training run %s failed", run)
-            lifecycle.move(run, TrainingRun.State.FAILED, error=_explained(error))
-        else:
-            if run.publishes_itself:
-                services.publish(run)
-        shutil.rmtree(run.checkpoint_path, ignore_errors=True)
+        if run.state == TrainingRun.State.RUNNING:
+            _train_or_explain(run)
+        if run.waits_to_publish_itself:
+            _publish(run)
 
 
-def _train(run: TrainingRun) -> None:
+def _train_or_explain(run: TrainingRun) -> None:
+    try:
+        metrics = _train(run)
+    except (OperationalError, InterfaceError):
+        raise
+    except TrainingStopped:
+        end: dict[str, Any] = {"to": TrainingRun.State.CANCELLED}
+    except Exception as error:
+        logger.exception("Training run %s failed", run)
+        end = {"to": TrainingRun.State.FAILED, "error": _explained(error)}
+    else:
+        end = {"to": TrainingRun.State.READY, "phase": TrainingRun.Phase.DONE, "progress": 1.0, **metrics}
+    # Before the move: once the run has ended, nobody comes back to clean up.
+    shutil.rmtree(run.checkpoint_path, ignore_errors=True)
+    lifecycle.move(run, **end)
+
+
+def _publish(run: TrainingRun) -> None:
+    try:
+        services.publish(run)
+    except services.PublishError as error:
+        logger.error("Training run %s is ready and cannot be published: %s", run, error)
+        run.publishes_itself, run.error = False, str(error)
+        run.save(update_fields=["publishes_itself", "error"])
+
+
+def _train(run: TrainingRun) -> dict[str, Any]:
+    """Train and write the artifact; return what the run's row gets when it is ready."""
     report(run, TrainingRun.Phase.SNAPSHOT)
     ratings = _snapshot(run)
     if not len(ratings):
@@ -59,15 +76,7 @@ def _train(run: TrainingRun) -> None:
     arrays = TRAINERS[run.family](run, ratings)
     report(run, TrainingRun.Phase.WRITING)
     _write(run, arrays)
-    lifecycle.move(
-        run,
-        TrainingRun.State.READY,
-        phase=TrainingRun.Phase.DONE,
-        progress=1.0,
-        losses=run.losses,
-        metrics=run.metrics,
-        has_artifact=True,
-    )
+    return {"losses": run.losses, "metrics": run.metrics, "has_artifact": True}
 
 
 def _snapshot(run: TrainingRun) -> RatingMatrix:

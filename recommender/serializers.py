@@ -56,7 +56,7 @@ def represent(found: serving.RecommendationList, shows_adult: bool) -> dict[str,
     """The answer's fields, with one query for all anime that it names."""
     ids = {item.anime_id for item in found.items} | {anime for item in found.items for anime in item.because}
     visible = Anime.objects.all() if shows_adult else Anime.objects.filter(is_adult=False)
-    anime = visible.defer("search").in_bulk(list(ids))
+    anime = visible.in_bulk(list(ids))
     results = [
         {
             "rank": rank,

@@ -4,8 +4,9 @@ from celery import shared_task
 
 from recommender.models import TrainingRun
 
-#: How long a queued message may wait before it is worthless: `resume_interrupted_runs` has sent another by then.
 MESSAGE_EXPIRES_S = 24 * 3600
+#: One that repeats another is soon worthless: the next repetition comes within half a minute.
+REPEATED_MESSAGE_EXPIRES_S = 60
 
 
 @shared_task
@@ -18,8 +19,8 @@ def train(run_id: int) -> None:
     pipeline.execute(run_id)
 
 
-def enqueue(run_id: int) -> None:
-    train.apply_async(args=(run_id,), expires=MESSAGE_EXPIRES_S)
+def enqueue(run_id: int, expires_s: int = MESSAGE_EXPIRES_S) -> None:
+    train.apply_async(args=(run_id,), expires=expires_s)
 
 
 @shared_task
@@ -27,6 +28,6 @@ def resume_interrupted_runs() -> None:
     """Send again what no worker holds: a killed worker's run, or one whose message the broker lost."""
     from recommender import locks
 
-    for run_id in TrainingRun.objects.active().values_list("pk", flat=True):
+    for run_id in TrainingRun.objects.unfinished().values_list("pk", flat=True):
         if not locks.is_held(run_id):
-            enqueue(run_id)
+            enqueue(run_id, REPEATED_MESSAGE_EXPIRES_S)

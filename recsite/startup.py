@@ -166,7 +166,7 @@ def train_if_needed(screen: Screen, supervisor: Supervisor, *, has_new_data: boo
         tasks.resume_interrupted_runs()
     start = time.monotonic()
     with screen.bar() as bar:
-        while run.is_active or (run.state == TrainingRun.State.READY and run.publishes_itself):
+        while run.is_active or run.waits_to_publish_itself:
             bar.update(run.get_phase_display(), run.progress)
             supervisor.check()
             time.sleep(0.3)

@@ -11,7 +11,10 @@ import pytest
 from recommender.engine import artifact
 from recommender.engine.artifact import ArtifactError, load_artifact, write_artifact
 
-ARRAYS: dict[str, np.ndarray] = {"item_ids": np.arange(5), "item_embeddings": np.random.default_rng(0).random((5, 3), dtype=np.float32)}
+ARRAYS: dict[str, np.ndarray] = {
+    "item_ids": np.arange(5),
+    "item_embeddings": np.random.default_rng(0).random((5, 3), dtype=np.float32),
+}
 
 
 @pytest.fixture

@@ -1,0 +1,112 @@
+"""The catalogue and its people, for staff."""
+
+from typing import Any
+
+from allauth.account.decorators import secure_admin_login
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db.models import F, Func, IntegerField, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from catalog.models import Anime, Dataset, Genre, ListEntry, Member, Rating, User
+
+admin.site.site_header = admin.site.site_title = settings.SITE_NAME
+# The site's own log-in, and with it the limits on how often one may try.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin[User]):
+    list_display = ["username", "email", "is_staff", "is_active", "date_joined"]
+    fieldsets = [*(DjangoUserAdmin.fieldsets or ()), (_("Site"), {"fields": ["shows_adult"]})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Rights are a superuser's to give: who may change users could else give them all to themselves."""
+        fields = super().get_readonly_fields(request, obj)
+        rights = ["is_staff", "is_superuser", "groups", "user_permissions"]
+        return fields if request.user.is_superuser else [*fields, *rights]
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """A superuser's account, its password with it, is a superuser's to change."""
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or not obj.is_superuser or request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        may = super().has_delete_permission(request, obj)
+        return may and (obj is None or not obj.is_superuser or request.user.is_superuser)
+
+
+@admin.register(Genre)
+class GenreAdmin(admin.ModelAdmin[Genre]):
+    search_fields = ["name"]
+    prepopulated_fields = {"slug": ["name"]}
+
+
+@admin.register(Anime)
+class AnimeAdmin(admin.ModelAdmin[Anime]):
+    list_display = ["name", "japanese_name", "type", "episodes", "score", "members", "is_adult"]
+    list_filter = ["type", "is_adult", "genres"]
+    search_fields = ["name", "japanese_name", "=mal_id"]
+    autocomplete_fields = ["genres"]
+    show_full_result_count = False
+
+
+class _ByUserAndAnime(admin.ModelAdmin[Any]):
+    autocomplete_fields = ["user", "anime"]
+    list_select_related = ["user", "anime"]
+    search_fields = ["user__username", "anime__name"]
+    show_full_result_count = False
+
+
+@admin.register(Rating)
+class RatingAdmin(_ByUserAndAnime):
+    list_display = ["user", "anime", "score", "rated_at"]
+    list_filter = ["score"]
+
+
+@admin.register(ListEntry)
+class ListEntryAdmin(_ByUserAndAnime):
+    list_display = ["user", "anime", "status", "updated_at"]
+    list_filter = ["status"]
+
+
+class _ReadOnly(admin.ModelAdmin[Any]):
+    """What a data set brought is not edited by hand: the next load would undo it."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Dataset)
+class DatasetAdmin(_ReadOnly):
+    list_display = ["name", "is_simulated", "member_count", "interaction_count", "rating_count", "loaded_at"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Dataset | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+
+@admin.register(Member)
+class MemberAdmin(_ReadOnly):
+    list_display = ["external_id", "dataset", "interactions"]
+    list_filter = ["dataset"]
+    list_select_related = ["dataset"]
+    search_fields = ["=external_id"]
+    ordering = ["pk"]
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
+        length = Func(F("anime_ids"), function="CARDINALITY", output_field=IntegerField())
+        # A list shows how long the histories are, and does not read them.
+        return super().get_queryset(request).defer("anime_ids", "scores").annotate(length=length)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Member | None = None) -> bool:
+        return False
+
+    @admin.display(description=_("interactions"))
+    def interactions(self, member: Any) -> int:
+        return int(member.length)

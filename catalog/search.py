@@ -1,0 +1,127 @@
+"""Search by any part of a title in any of its languages, typos forgiven.
+
+Titles are held in the process, spelled plainly, and read again when the catalogue changes. A query first looks for
+titles that contain it; when none does, for those that are nearest to it letter by letter. The better known comes first
+among equals.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import F, Func, IntegerField, Value
+from rapidfuzz import fuzz, process
+
+from catalog.models import Anime, AnimeQuerySet
+
+MAX_QUERY = 100
+MAX_RESULTS = 300
+#: Of 100: a title less alike than this is not what was meant.
+LEAST_LIKENESS = 60
+#: Points for each tenfold number of people who know a title, beside likeness in points of 100.
+POINTS_FOR_FAME = 3.0
+
+_EXACT, _BEGINS, _WORD_BEGINS, _WORDS_BEGIN, _CONTAINS = 5, 4, 3, 2, 1
+
+
+def search(query: str, queryset: AnimeQuerySet) -> AnimeQuerySet:
+    """The anime of `queryset` that `query` may mean, best match first."""
+    ids = matches(query)
+    order = Func(Value(ids, output_field=ArrayField(IntegerField())), F("mal_id"), function="array_position")
+    return queryset.filter(pk__in=ids).order_by(order)
+
+
+def matches(query: str) -> list[int]:
+    """Ids of the best matches in the whole catalogue, best first."""
+    plain = plainly(query[:MAX_QUERY])
+    if not plain:
+        return []
+    return _titles(Anime.objects.version()).matches(plain)
+
+
+def plainly(text: str) -> str:
+    """Lower case, without accents, width variants and punctuation, and with one space between words."""
+    decomposed = unicodedata.normalize("NFKD", text.replace("\0", " ")).casefold()
+    # Accents of Latin letters only: the marks of kana lie elsewhere and make other letters.
+    without_accents = re.sub("[\u0300-\u036f]", "", decomposed)
+    return " ".join(re.findall(r"\w+", unicodedata.normalize("NFC", without_accents)))
+
+
+@dataclass(frozen=True)
+class Titles:
+    """Every title, spelled plainly: `ids[i]` is called `plain[i]`, or `joined[i]` without spaces, `fame[i]` points.
+
+    An anime with a Japanese title is in it twice.
+    """
+
+    ids: list[int]
+    plain: list[str]
+    joined: list[str]
+    fame: np.ndarray
+
+    @classmethod
+    def of(cls, rows: list[tuple[int, str, str, int]]) -> "Titles":
+        """From rows of id, name, Japanese name and number of members."""
+        titles = [
+            (mal_id, plain, members)
+            for mal_id, *names, members in rows
+            for plain in dict.fromkeys(map(plainly, names))
+            if plain
+        ]
+        return cls(
+            ids=[mal_id for mal_id, _, _ in titles],
+            plain=[plain for _, plain, _ in titles],
+            joined=[plain.replace(" ", "") for _, plain, _ in titles],
+            fame=POINTS_FOR_FAME * np.log10(np.array([members for _, _, members in titles], dtype=np.float64) + 1),
+        )
+
+    def matches(self, query: str) -> list[int]:
+        """Ids of the best matches of a plain `query`, best first."""
+        scores = self._containing(query)
+        if not scores:
+            scores = self._alike(query)
+        best = sorted(scores, key=lambda place: (-scores[place], self.ids[place]))
+        return list(dict.fromkeys(self.ids[place] for place in best))[:MAX_RESULTS]
+
+    def _containing(self, query: str) -> dict[int, float]:
+        joined = query.replace(" ", "")
+        words = query.split()
+        found = {}
+        for place, title in enumerate(self.plain):
+            if joined in self.joined[place]:
+                kind = _kind(query, title)
+            elif len(words) > 1 and all(f" {word}" in f" {title}" for word in words):
+                kind = _WORDS_BEGIN
+            else:
+                continue
+            # A better kind of match outweighs any fame but for what is hardly known.
+            found[place] = 10.0 * kind + self.fame[place]
+        return found
+
+    def _alike(self, query: str) -> dict[int, float]:
+        if not self.plain:
+            return {}
+        whole = process.cdist([query], self.plain, scorer=fuzz.ratio, workers=1)[0]
+        part = process.cdist([query], self.plain, scorer=fuzz.partial_ratio, workers=1)[0]
+        # A title shorter than the query is not found by being a part of it.
+        lengths = np.fromiter(map(len, self.plain), dtype=np.float64, count=len(self.plain))
+        covered = np.minimum(lengths / len(query), 1.0)
+        likeness = 0.35 * whole + 0.65 * part * covered
+        places = np.flatnonzero(likeness >= LEAST_LIKENESS)
+        return {int(place): float(likeness[place] + self.fame[place]) for place in places}
+
+
+def _kind(query: str, title: str) -> int:
+    if title == query:
+        return _EXACT
+    if title.startswith(query):
+        return _BEGINS
+    return _WORD_BEGINS if f" {query}" in title else _CONTAINS
+
+
+@lru_cache(maxsize=1)
+def _titles(version: str) -> Titles:
+    return Titles.of(list(Anime.objects.order_by().values_list("pk", "name", "japanese_name", "members")))

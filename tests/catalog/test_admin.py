@@ -1,0 +1,160 @@
+"""Staff see what they may and nothing more, and no page reads a table it does not show."""
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from catalog.models import User
+from recommender.models import TrainingRun
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+MODELS = [model._meta.label_lower for model in admin.site._registry]
+
+
+@pytest.fixture
+def rows() -> None:
+    user, anime = factories.user("viewer"), factories.anime("Trigun", mal_id=6)
+    factories.rating(user, anime)
+    factories.list_entry(user, anime)
+    factories.member({6: 9})
+    TrainingRun.objects.create()
+
+
+@pytest.fixture
+def boss(client: Client) -> Client:
+    client.force_login(factories.staff(username="boss"))
+    return client
+
+
+def address(label: str, page: str, *args: object) -> str:
+    return reverse(f"admin:{label.replace('.', '_')}_{page}", args=args)
+
+
+@pytest.mark.parametrize("label", MODELS)
+def test_every_page_of_every_model_opens(rows: None, boss: Client, label: str) -> None:
+    model = next(model for model in admin.site._registry if model._meta.label_lower == label)
+    assert boss.get(address(label, "changelist")).status_code == 200
+    assert boss.get(address(label, "changelist") + "?q=x").status_code == 200
+    assert boss.get(address(label, "add")).status_code in (200, 403)
+    if row := model._default_manager.first():
+        assert boss.get(address(label, "change", row.pk)).status_code == 200
+
+
+def test_the_way_in_is_the_sites_log_in(client: Client) -> None:
+    response = client.get("/admin/", follow=True)
+    assert response.redirect_chain[-1][0].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("label", MODELS)
+def test_staff_without_permission_see_nothing(rows: None, client: Client, label: str) -> None:
+    client.force_login(factories.user(is_staff=True))
+    assert client.get(address(label, "changelist")).status_code == 403
+
+
+def test_who_may_change_users_cannot_become_a_superuser_or_change_one(client: Client) -> None:
+    clerk = factories.user("clerk", is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=["change_user", "view_user"]))
+    boss = factories.staff(username="boss", password="unchanged-1")
+    client.force_login(clerk)
+    data = {
+        "username": "clerk",
+        "email": "new@example.com",
+        "is_active": "on",
+        "is_superuser": "on",
+        "is_staff": "on",
+        "date_joined_0": "2026-01-01",
+        "date_joined_1": "00:00:00",
+        "user_permissions": [str(pk) for pk in Permission.objects.values_list("pk", flat=True)],
+    }
+    response = client.post(address("catalog.user", "change", clerk.pk), data)
+    clerk.refresh_from_db()
+    assert response.status_code == 302
+    assert clerk.email == "new@example.com"
+    assert not clerk.is_superuser
+    assert clerk.user_permissions.count() == 2
+    password = reverse("admin:auth_user_password_change", args=[boss.pk])
+    assert client.post(password, {"password1": "taken-over-1", "password2": "taken-over-1"}).status_code == 403
+    assert User.objects.get(pk=boss.pk).check_password("unchanged-1")
+
+
+@pytest.mark.parametrize("label", ["catalog.rating", "catalog.listentry", "catalog.member", "catalog.anime"])
+def test_a_list_costs_the_same_whatever_its_length(boss: Client, label: str, django_assert_max_num_queries) -> None:
+    user = factories.user("viewer")
+    for number in range(30):
+        anime = factories.anime()
+        factories.rating(user, anime)
+        factories.list_entry(user, anime)
+        factories.member({anime.pk: number % 10 + 1})
+    with django_assert_max_num_queries(10):
+        boss.get(address(label, "changelist"))
+
+
+class TestTrainingRuns:
+    list_address = "/admin/recommender/trainingrun/"
+
+    def test_train_now_queues_a_training(
+        self, boss: Client, django_capture_on_commit_callbacks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sent: list[int] = []
+        monkeypatch.setattr("recommender.tasks.enqueue", sent.append)
+        assert "Train now" in boss.get(self.list_address).content.decode()
+        with django_capture_on_commit_callbacks(execute=True):
+            response = boss.post(self.list_address + "train-now/")
+        run = TrainingRun.objects.get()
+        assert sent == [run.pk]
+        assert run.started_by == User.objects.get(username="boss")
+        assert response.headers["Location"] == f"{self.list_address}{run.pk}/change/"
+
+    def test_a_training_is_launched_with_settings_or_told_what_is_wrong_with_them(self, boss: Client) -> None:
+        wrong = boss.post(self.list_address + "add/", {"family": "paper", "config": '{"epochs": 0}'})
+        assert "epochs must be a whole number" in wrong.content.decode()
+        assert not TrainingRun.objects.exists()
+        boss.post(self.list_address + "add/", {"family": "paper", "config": '{"epochs": 3}'})
+        run = TrainingRun.objects.get()
+        assert (run.config["epochs"], run.config["factors"], run.publishes_itself) == (3, 32, False)
+
+    @pytest.mark.parametrize("button", ["train-now/", "roll-back/"])
+    def test_buttons_need_the_permission_and_a_post(self, boss: Client, client: Client, button: str) -> None:
+        assert boss.get(self.list_address + button).status_code == 405
+        viewer = factories.user(is_staff=True)
+        viewer.user_permissions.set(Permission.objects.filter(codename="view_trainingrun"))
+        client.force_login(viewer)
+        page = client.get(self.list_address).content.decode()
+        assert "Train now" not in page
+        assert "Roll back" not in page
+        assert client.post(self.list_address + button).status_code == 403
+        assert not TrainingRun.objects.exists()
+
+    def test_publish_and_cancel_are_actions(self, boss: Client, artifacts_dir: object) -> None:
+        first = factories.published_model({1: [1.0], 2: [2.0]})
+        factories.published_model({1: [1.0], 2: [2.0]})
+        queued = TrainingRun.objects.create()
+
+        def act(action: str, run: TrainingRun) -> None:
+            boss.post(self.list_address, {"action": action, "_selected_action": [run.pk]})
+
+        act("publish_selected", first)
+        assert TrainingRun.objects.published().get() == first
+        act("cancel_selected", queued)
+        queued.refresh_from_db()
+        assert queued.state == "cancelled"
+        refused = boss.post(
+            self.list_address, {"action": "publish_selected", "_selected_action": [queued.pk]}, follow=True
+        )
+        assert "manifest.json is missing" in refused.content.decode()
+        assert TrainingRun.objects.published().get() == first
+
+    def test_progress_is_drawn_and_moves_only_while_the_run_does(self, boss: Client) -> None:
+        losses = [{"epoch": i, "train_loss": 2.0 / i, "validation_mse": 3.0 / i, "seconds": 1.0} for i in (1, 2, 3)]
+        run = TrainingRun.objects.create(state="running", phase="training", progress=0.5, losses=losses)
+        page = boss.get(f"{self.list_address}{run.pk}/progress/").content.decode()
+        assert "<svg" in page
+        assert 'value="0.500"' in page
+        assert "hx-get" in page
+        TrainingRun.objects.update(state="failed", error="no ratings")
+        page = boss.get(f"{self.list_address}{run.pk}/progress/").content.decode()
+        assert "no ratings" in page
+        assert "hx-get" not in page
