@@ -102,7 +102,8 @@ class MemberAdmin(_ReadOnly):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
         length = Func(F("anime_ids"), function="CARDINALITY", output_field=IntegerField())
         # A list shows how long the histories are, and does not read them.
-        return super().get_queryset(request).defer("anime_ids", "scores").annotate(length=length)
+        members: QuerySet[Member] = super().get_queryset(request)
+        return members.defer("anime_ids", "scores").annotate(length=length)
 
     def has_delete_permission(self, request: HttpRequest, obj: Member | None = None) -> bool:
         return False

@@ -91,4 +91,4 @@ def test_bad_input_is_named(scores, k, exclude, message):
 
 def test_unknown_metric_is_named():
     with pytest.raises(ValueError, match="'cosine'"):
-        search(np.ones((1, 2)), np.ones((3, 2)), 1, metric="cosine")  # type: ignore[arg-type]
+        search(np.ones((1, 2)), np.ones((3, 2)), 1, metric="cosine")
