@@ -4,9 +4,6 @@ from collections.abc import Callable, Collection
 from random import Random
 
 from catalog.cover_motifs import (
-    HEIGHT,
-    WIDTH,
-    Palette,
     bars,
     city,
     confetti,
@@ -25,6 +22,7 @@ from catalog.cover_motifs import (
     track,
     waves,
 )
+from catalog.cover_shapes import HEIGHT, WIDTH, Palette
 
 Motif = Callable[[Palette, Random], str]
 

@@ -5,22 +5,9 @@ as text. Nothing that a person typed goes in.
 """
 
 import math
-from dataclasses import dataclass
 from random import Random
 
-WIDTH, HEIGHT = 300, 420
-
-
-@dataclass(frozen=True)
-class Palette:
-    """Colours from far to near: `ink` is the darkest and carries `paper`-coloured text."""
-
-    sky: str
-    glow: str
-    far: str
-    near: str
-    ink: str
-    paper: str = "#fdf8ee"
+from catalog.cover_shapes import HEIGHT, WIDTH, Palette, circle, line, petal, polygon, rect, ring
 
 
 def facets(p: Palette, r: Random) -> str:
@@ -34,17 +21,15 @@ def facets(p: Palette, r: Random) -> str:
         after = around[(i + 1) % 7]
         corners = [(x + 34 * math.cos(a), y + 34 * math.sin(a)) for a in (angle, after)]
         edges = [(x + 420 * math.cos(a), y + 420 * math.sin(a)) for a in (after, angle)]
-        plates += _polygon(tones[i], [*corners, *edges])
-    return plates + _circle(p.glow, x, y, 24) + _ring(p.paper, x, y, 44, 3)
+        plates += polygon(tones[i], [*corners, *edges])
+    return plates + circle(p.glow, x, y, 24) + ring(p.paper, x, y, 44, 3)
 
 
 def orbits(p: Palette, r: Random) -> str:
     """Space: a planet, its paths, and stars."""
     x, y, size = r.uniform(105, 195), r.uniform(120, 160), r.uniform(48, 66)
     tilt = r.uniform(-32, 32)
-    stars = "".join(
-        _circle(p.paper, r.uniform(8, 292), r.uniform(8, 300), r.choice((0.9, 1.2, 1.8))) for _ in range(46)
-    )
+    stars = "".join(circle(p.paper, r.uniform(8, 292), r.uniform(8, 300), r.choice((0.9, 1.2, 1.8))) for _ in range(46))
     paths = "".join(
         f'<ellipse cx="{x:.0f}" cy="{y:.0f}" rx="{size * k:.0f}" ry="{size * k * 0.3:.0f}" fill="none"'
         f' stroke="{p.far}" stroke-width="2.5" transform="rotate({tilt:.0f} {x:.0f} {y:.0f})"/>'
@@ -55,12 +40,12 @@ def orbits(p: Palette, r: Random) -> str:
     half = f"M{x:.0f} {y - size:.0f}a{size:.0f} {size:.0f} 0 0 1 0 {2 * size:.0f}z"
     shade = f'<path d="{half}" fill="{p.ink}" opacity=".28"/>'
     return (
-        _rect(p.ink, 0, 0, WIDTH, HEIGHT)
+        rect(p.ink, 0, 0, WIDTH, HEIGHT)
         + stars
         + paths
-        + _circle(p.glow, x, y, size)
+        + circle(p.glow, x, y, size)
         + shade
-        + _circle(p.paper, *moon, size * 0.17)
+        + circle(p.paper, *moon, size * 0.17)
     )
 
 
@@ -73,7 +58,7 @@ def track(p: Palette, r: Random) -> str:
         lanes += (
             f'<path d="M-10 {y + 130:.0f}C90 {y + 60:.0f} 150 {y + 20:.0f} 310 {y - 70:.0f}V430H-10z" fill="{tone}"/>'
         )
-    return _circle(p.glow, r.uniform(70, 130), r.uniform(74, 104), 42) + lanes
+    return circle(p.glow, r.uniform(70, 130), r.uniform(74, 104), 42) + lanes
 
 
 def bars(p: Palette, r: Random) -> str:
@@ -85,7 +70,7 @@ def bars(p: Palette, r: Random) -> str:
         tone = (p.far, p.near, p.glow)[i % 3]
         left, top = 12 + i * 21.6, 282 - height
         columns += f'<rect x="{left:.1f}" y="{top:.0f}" width="14" height="{height + 40:.0f}" rx="7" fill="{tone}"/>'
-    return _circle(p.paper, r.uniform(90, 210), r.uniform(84, 110), 46) + columns
+    return circle(p.paper, r.uniform(90, 210), r.uniform(84, 110), 46) + columns
 
 
 def moon(p: Palette, r: Random) -> str:
@@ -95,26 +80,26 @@ def moon(p: Palette, r: Random) -> str:
     for i in range(12):
         left = i * 26 - 10 + r.uniform(-5, 5)
         tip = r.uniform(165, 268)
-        stakes += _polygon(
+        stakes += polygon(
             p.ink if i % 3 else p.near, [(left, 430), (left + 15 + r.uniform(-9, 9), tip), (left + 34, 430)]
         )
     bats = "".join(
         f'<path d="M{bx:.0f} {by:.0f}q6 -9 12 0q6 -9 12 0q-6 -3 -12 6q-6 -9 -12 -6z" fill="{p.ink}"/>'
         for bx, by in ((x + r.uniform(-90, -50), y - 24), (x + r.uniform(30, 64), y - r.uniform(30, 60)))
     )
-    return _circle(p.far, x, y, 104) + _circle(p.glow, x, y, 70) + bats + stakes
+    return circle(p.far, x, y, 104) + circle(p.glow, x, y, 70) + bats + stakes
 
 
 def waves(p: Palette, r: Random) -> str:
     """Samurai and history: the seigaiha pattern below a red sun."""
-    sun = _circle(p.glow, r.uniform(84, 200), r.uniform(92, 116), r.uniform(46, 60))
+    sun = circle(p.glow, r.uniform(84, 200), r.uniform(92, 116), r.uniform(46, 60))
     scales = ""
     for row in range(9):
         y = 182 + row * 17
         for column in range(-1, 6):
             x = column * 60 + (30 if row % 2 else 0)
-            scales += _circle(p.near, x, y, 31) + _circle(p.sky, x, y, 25) + _circle(p.far, x, y, 19)
-            scales += _circle(p.sky, x, y, 12) + _circle(p.near, x, y, 6)
+            scales += circle(p.near, x, y, 31) + circle(p.sky, x, y, 25) + circle(p.far, x, y, 19)
+            scales += circle(p.sky, x, y, 12) + circle(p.near, x, y, 6)
     return sun + scales
 
 
@@ -125,8 +110,8 @@ def rings(p: Palette, r: Random) -> str:
     rings = ""
     for i, tone in enumerate((p.far, p.sky, p.near, p.sky, p.near, p.far, p.ink)):
         size = 190 - i * 26
-        rings += _circle(tone, x + 5.4 * i * math.cos(drift), y + 5.4 * i * math.sin(drift), size)
-    return rings + _circle(p.glow, x + 38 * math.cos(drift), y + 38 * math.sin(drift), 13)
+        rings += circle(tone, x + 5.4 * i * math.cos(drift), y + 5.4 * i * math.sin(drift), size)
+    return rings + circle(p.glow, x + 38 * math.cos(drift), y + 38 * math.sin(drift), 13)
 
 
 def horizon(p: Palette, r: Random) -> str:
@@ -134,16 +119,16 @@ def horizon(p: Palette, r: Random) -> str:
     y = 190 + r.uniform(-10, 14)
     size = r.uniform(70, 84)
     x = r.uniform(120, 180)
-    cuts = "".join(_rect(p.sky, x - 90, y - 10 - i * 15, 180, 5.5 - i * 0.9) for i in range(5))
-    rails = "".join(_line(p.far, x + (i - 6) * 14, y, x + (i - 6) * 82, 430, 1.6) for i in range(13))
-    rungs = "".join(_line(p.far, 0, y + 4 + i * i * 4.2, 300, y + 4 + i * i * 4.2, 1.6) for i in range(7))
-    return _circle(p.glow, x, y - 34, size) + cuts + _rect(p.ink, 0, y, WIDTH, HEIGHT) + rails + rungs
+    cuts = "".join(rect(p.sky, x - 90, y - 10 - i * 15, 180, 5.5 - i * 0.9) for i in range(5))
+    rails = "".join(line(p.far, x + (i - 6) * 14, y, x + (i - 6) * 82, 430, 1.6) for i in range(13))
+    rungs = "".join(line(p.far, 0, y + 4 + i * i * 4.2, 300, y + 4 + i * i * 4.2, 1.6) for i in range(7))
+    return circle(p.glow, x, y - 34, size) + cuts + rect(p.ink, 0, y, WIDTH, HEIGHT) + rails + rungs
 
 
 def peaks(p: Palette, r: Random) -> str:
     """Fantasy and adventure: ranges, one behind the other."""
-    sun = _circle(p.glow, r.uniform(70, 230), r.uniform(74, 104), r.uniform(28, 42))
-    stars = "".join(_circle(p.paper, r.uniform(10, 290), r.uniform(10, 120), 1.4) for _ in range(14))
+    sun = circle(p.glow, r.uniform(70, 230), r.uniform(74, 104), r.uniform(28, 42))
+    stars = "".join(circle(p.paper, r.uniform(10, 290), r.uniform(10, 120), 1.4) for _ in range(14))
     ranges = ""
     for tone, base, rough in ((p.far, 168, 46), (p.near, 214, 40), (p.ink, 262, 26)):
         points = [(-10.0, 430.0)]
@@ -151,7 +136,7 @@ def peaks(p: Palette, r: Random) -> str:
             points.append(
                 (-10 + i * 46 + r.uniform(-10, 10), base + (rough if i % 2 else -rough) * r.uniform(0.5, 1.1))
             )
-        ranges += _polygon(tone, [*points, (320, base), (320, 430)])
+        ranges += polygon(tone, [*points, (320, base), (320, 430)])
     return sun + stars + ranges
 
 
@@ -159,10 +144,10 @@ def petals(p: Palette, r: Random) -> str:
     """Romance: blossom in the wind."""
     x, y = r.uniform(90, 210), r.uniform(120, 150)
     turn = r.uniform(0, 72)
-    bloom = "".join(_petal(p.far, x, y, turn + i * 72, 62) for i in range(5))
-    bloom += "".join(_petal(p.glow, x, y, turn + 36 + i * 72, 40) for i in range(5)) + _circle(p.paper, x, y, 11)
+    bloom = "".join(petal(p.far, x, y, turn + i * 72, 62) for i in range(5))
+    bloom += "".join(petal(p.glow, x, y, turn + 36 + i * 72, 40) for i in range(5)) + circle(p.paper, x, y, 11)
     loose = "".join(
-        _petal(
+        petal(
             r.choice((p.glow, p.far, p.near)),
             r.uniform(10, 290),
             r.uniform(16, 300),
@@ -171,12 +156,12 @@ def petals(p: Palette, r: Random) -> str:
         )
         for _ in range(17)
     )
-    return _circle(p.paper, x, y, 98) + loose + bloom
+    return circle(p.paper, x, y, 98) + loose + bloom
 
 
 def hills(p: Palette, r: Random) -> str:
     """Everyday life: low hills, a wide sun, a few clouds."""
-    sun = _circle(p.glow, r.uniform(80, 220), r.uniform(118, 150), r.uniform(50, 64))
+    sun = circle(p.glow, r.uniform(80, 220), r.uniform(118, 150), r.uniform(50, 64))
     clouds = "".join(
         f'<rect x="{cx:.0f}" y="{cy:.0f}" width="{w:.0f}" height="15" rx="7.5" fill="{p.paper}"/>'
         f'<rect x="{cx + w * 0.28:.0f}" y="{cy - 11:.0f}" width="{w * 0.5:.0f}" height="15" rx="7.5" fill="{p.paper}"/>'
@@ -199,14 +184,14 @@ def confetti(p: Palette, r: Random) -> str:
             size = r.uniform(9, 19)
             match r.randrange(4):
                 case 0:
-                    pieces += _circle(tone, x, y, size)
+                    pieces += circle(tone, x, y, size)
                 case 1:
-                    pieces += _ring(tone, x, y, size - 3, 6)
+                    pieces += ring(tone, x, y, size - 3, 6)
                 case 2:
                     arc = f"M{x - size:.0f} {y:.0f}a{size:.0f} {size:.0f} 0 0 1 {2 * size:.0f} 0z"
                     pieces += f'<path d="{arc}" fill="{tone}"/>'
                 case _:
-                    pieces += _polygon(tone, [(x, y - size), (x + size, y + size * 0.7), (x - size, y + size * 0.7)])
+                    pieces += polygon(tone, [(x, y - size), (x + size, y + size * 0.7), (x - size, y + size * 0.7)])
     return pieces
 
 
@@ -218,8 +203,8 @@ def rays(p: Palette, r: Random) -> str:
     for i in range(14):
         angle = turn + math.tau * i / 14
         points = [(x, y)] + [(x + 460 * math.cos(a), y + 460 * math.sin(a)) for a in (angle, angle + math.tau / 28)]
-        rays += _polygon(p.far if i % 2 else p.near, points)
-    return rays + _circle(p.paper, x, y, 62) + _circle(p.glow, x, y, 50)
+        rays += polygon(p.far if i % 2 else p.near, points)
+    return rays + circle(p.paper, x, y, 62) + circle(p.glow, x, y, 50)
 
 
 def pines(p: Palette, r: Random) -> str:
@@ -231,10 +216,10 @@ def pines(p: Palette, r: Random) -> str:
             height = size * r.uniform(1.1, 1.9)
             for part in range(3):
                 half, y = size * (0.24 + 0.13 * part), base - height + part * height * 0.27
-                trees += _polygon(tone, [(x, y), (x + half, y + height * 0.46), (x - half, y + height * 0.46)])
+                trees += polygon(tone, [(x, y), (x + half, y + height * 0.46), (x - half, y + height * 0.46)])
             x += gap * r.uniform(0.7, 1.2)
-        trees += _rect(tone, 0, base - 4, WIDTH, HEIGHT)
-    return _circle(p.glow, r.uniform(80, 220), r.uniform(80, 116), r.uniform(38, 54)) + trees
+        trees += rect(tone, 0, base - 4, WIDTH, HEIGHT)
+    return circle(p.glow, r.uniform(80, 220), r.uniform(80, 116), r.uniform(38, 54)) + trees
 
 
 def sigil(p: Palette, r: Random) -> str:
@@ -247,18 +232,18 @@ def sigil(p: Palette, r: Random) -> str:
         (x + size * math.cos(turn + math.tau * i / points), y + size * math.sin(turn + math.tau * i / points))
         for i in range(points)
     ]
-    star = "".join(_line(p.glow, *around[i], *around[(i + step) % points], 2.6) for i in range(points))
-    runes = "".join(_circle(p.paper, *point, 8) + _circle(p.near, *point, 4) for point in around)
-    sparks = "".join(_circle(p.paper, r.uniform(6, 294), r.uniform(6, 300), r.choice((1, 1.6))) for _ in range(30))
+    star = "".join(line(p.glow, *around[i], *around[(i + step) % points], 2.6) for i in range(points))
+    runes = "".join(circle(p.paper, *point, 8) + circle(p.near, *point, 4) for point in around)
+    sparks = "".join(circle(p.paper, r.uniform(6, 294), r.uniform(6, 300), r.choice((1, 1.6))) for _ in range(30))
     return (
-        _rect(p.ink, 0, 0, WIDTH, HEIGHT)
-        + _circle(p.near, x, y, 150)
+        rect(p.ink, 0, 0, WIDTH, HEIGHT)
+        + circle(p.near, x, y, 150)
         + sparks
-        + _ring(p.far, x, y, size + 16, 3)
-        + _ring(p.glow, x, y, size, 4)
+        + ring(p.far, x, y, size + 16, 3)
+        + ring(p.glow, x, y, size, 4)
         + star
-        + _ring(p.far, x, y, size * 0.46, 3)
-        + _circle(p.glow, x, y, 13)
+        + ring(p.far, x, y, size * 0.46, 3)
+        + circle(p.glow, x, y, 13)
         + runes
     )
 
@@ -270,12 +255,12 @@ def gate(p: Palette, r: Random) -> str:
     roof = f"M{left - 34:.0f} {top - 20:.0f}Q{x:.0f} {top - 4:.0f} {right + 34:.0f} {top - 20:.0f}"
     roof += f"l-6 18Q{x:.0f} {top + 16:.0f} {left - 28:.0f} {top - 2:.0f}z"
     beam = f'<path d="{roof}" fill="{p.ink}"/>'
-    posts = _polygon(p.ink, [(left, top), (left + 15, top), (left + 9, 300), (left - 9, 300)])
-    posts += _polygon(p.ink, [(right - 15, top), (right, top), (right + 9, 300), (right - 9, 300)])
-    tie = _rect(p.ink, left - 14, top + 34, 152, 11) + _rect(p.ink, x - 6, top + 6, 12, 30)
-    water = _rect(p.near, 0, 240, WIDTH, HEIGHT)
-    glints = "".join(_rect(p.far, r.uniform(-20, 260), 250 + i * 9, r.uniform(30, 110), 2.5) for i in range(9))
-    return _circle(p.glow, x, y, size) + _rect(p.far, 0, 226, WIDTH, HEIGHT) + water + glints + beam + posts + tie
+    posts = polygon(p.ink, [(left, top), (left + 15, top), (left + 9, 300), (left - 9, 300)])
+    posts += polygon(p.ink, [(right - 15, top), (right, top), (right + 9, 300), (right - 9, 300)])
+    tie = rect(p.ink, left - 14, top + 34, 152, 11) + rect(p.ink, x - 6, top + 6, 12, 30)
+    water = rect(p.near, 0, 240, WIDTH, HEIGHT)
+    glints = "".join(rect(p.far, r.uniform(-20, 260), 250 + i * 9, r.uniform(30, 110), 2.5) for i in range(9))
+    return circle(p.glow, x, y, size) + rect(p.far, 0, 226, WIDTH, HEIGHT) + water + glints + beam + posts + tie
 
 
 def city(p: Palette, r: Random) -> str:
@@ -285,42 +270,10 @@ def city(p: Palette, r: Random) -> str:
         x = r.uniform(-24, 0)
         while x < WIDTH:
             width, top = r.choice((30, 36, 44)), base + r.uniform(-44, 34)
-            towers += _rect(tone, x, top, width + 1, HEIGHT)
+            towers += rect(tone, x, top, width + 1, HEIGHT)
             for row in range(4 if lit else 0):
                 for column in range(width // 10):
                     if r.random() < lit:
-                        towers += _rect(p.glow, x + 4 + column * 10, top + 9 + row * 15, 5, 8)
+                        towers += rect(p.glow, x + 4 + column * 10, top + 9 + row * 15, 5, 8)
             x += width
-    return _circle(p.paper, r.uniform(60, 220), r.uniform(62, 88), r.uniform(26, 36)) + towers
-
-
-def _rect(fill: str, x: float, y: float, width: float, height: float) -> str:
-    return f'<rect x="{x:.0f}" y="{y:.1f}" width="{width:.0f}" height="{height:.1f}" fill="{fill}"/>'
-
-
-def _circle(fill: str, x: float, y: float, radius: float) -> str:
-    return f'<circle cx="{x:.0f}" cy="{y:.0f}" r="{radius:.1f}" fill="{fill}"/>'
-
-
-def _ring(stroke: str, x: float, y: float, radius: float, width: float) -> str:
-    return (
-        f'<circle cx="{x:.0f}" cy="{y:.0f}" r="{radius:.1f}" fill="none" stroke="{stroke}" stroke-width="{width:.0f}"/>'
-    )
-
-
-def _line(stroke: str, x1: float, y1: float, x2: float, y2: float, width: float) -> str:
-    return f'<path d="M{x1:.0f} {y1:.0f}L{x2:.0f} {y2:.0f}" stroke="{stroke}" stroke-width="{width:.1f}"/>'
-
-
-def _polygon(fill: str, points: list[tuple[float, float]]) -> str:
-    return f'<polygon points="{" ".join(f"{x:.0f},{y:.0f}" for x, y in points)}" fill="{fill}"/>'
-
-
-def _petal(fill: str, x: float, y: float, turn: float, length: float) -> str:
-    """A cherry petal that starts at (x, y), notched at its tip."""
-    n = length
-    shape = (
-        f"M0 0C{n * 0.42:.1f} {-n * 0.3:.1f} {n * 0.4:.1f} {-n * 0.86:.1f} {n * 0.14:.1f} {-n:.1f}L0 {-n * 0.86:.1f}"
-    )
-    shape += f"L{-n * 0.14:.1f} {-n:.1f}C{-n * 0.4:.1f} {-n * 0.86:.1f} {-n * 0.42:.1f} {-n * 0.3:.1f} 0 0z"
-    return f'<path d="{shape}" transform="translate({x:.0f} {y:.0f})rotate({turn:.0f})" fill="{fill}"/>'
+    return circle(p.paper, r.uniform(60, 220), r.uniform(62, 88), r.uniform(26, 36)) + towers

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils.html import escape
 
 from catalog.cover_art import draw
-from catalog.cover_motifs import HEIGHT, WIDTH, Palette
+from catalog.cover_shapes import HEIGHT, WIDTH, Palette
 
 #: Raise it when the design changes, so that browsers ask again.
 DESIGN = 1

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.cover_art import CHOICES, draw
-from catalog.cover_motifs import WIDTH
+from catalog.cover_shapes import WIDTH
 from catalog.covers import BAND_LENGTH, BAND_WIDTH, MARGIN, SIZES, cover, fit_title
 
 GENRES = sorted(set().union(*(names for names, _, _ in CHOICES)))
