@@ -7,28 +7,8 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True)
-class PaperConfig:
-    """Hyper-parameters of the paper's model, with the paper's values. Raises ValueError that names the field."""
-
-    factors: int = 32
-    epochs: int = 35
-    batch_size: int = 10_000
-    learning_rate: float = 0.01
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, low, high in (
-            ("factors", 1, 1024),
-            ("epochs", 1, 1000),
-            ("batch_size", 1, 10_000_000),
-            ("seed", 0, 2**32 - 1),
-        ):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
-        rate = self.learning_rate
-        if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 < rate <= 1:
-            raise ValueError(f"learning_rate must be a number above 0 and up to 1, not {rate!r}")
+class Config:
+    """Settings of a training, to and from a JSON object. What does not fit is a ValueError that names the setting."""
 
     @classmethod
     def field_names(cls) -> tuple[str, ...]:
@@ -44,3 +24,33 @@ class PaperConfig:
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
+
+    def check_whole(self, name: str, low: int, high: int) -> None:
+        """Raise ValueError unless the setting is a whole number in this range."""
+        value = getattr(self, name)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+
+    def check_number(self, name: str, low: float, high: float) -> None:
+        """Raise ValueError unless the setting is a number in this range; NaN is in none."""
+        value = getattr(self, name)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
+
+
+@dataclass(frozen=True)
+class PaperConfig(Config):
+    """Hyper-parameters of the paper's model, with the paper's values."""
+
+    factors: int = 32
+    epochs: int = 35
+    batch_size: int = 10_000
+    learning_rate: float = 0.01
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.check_whole("factors", 1, 1024)
+        self.check_whole("epochs", 1, 1000)
+        self.check_whole("batch_size", 1, 10_000_000)
+        self.check_whole("seed", 0, 2**32 - 1)
+        self.check_number("learning_rate", 1e-7, 1)

@@ -1,13 +1,12 @@
 """Settings of the history two-tower model. No JAX here: web processes validate them, and only workers train."""
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+
+from recommender.engine.config import Config
 
 
 @dataclass(frozen=True)
-class HistoryConfig:
+class HistoryConfig(Config):
     """Hyper-parameters of `HistoryTwoTower`. Raises ValueError that names the field.
 
     The defaults were chosen on validation users; `docs/quality.md` has the measurements.
@@ -45,45 +44,19 @@ class HistoryConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("factors", 2, 256),
-            ("epochs", 1, 1000),
-            ("steps_per_epoch", 1, 100_000),
-            ("batch_size", 1, 100_000),
-            ("max_teacher_items", 1, 30_000),
-            ("rating_factors", 1, 256),
-            ("rating_iterations", 1, 1000),
-            ("seed", 0, 2**32 - 1),
-        ):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
-        for name, least, most in (
-            ("l2", 1e-3, 1e6),
-            ("dropout_ridge", 0.0, 1e3),
-            ("unrated_weight", 0.0, 1.0),
-            ("franchise_weight", 0.0, 1e3),
-            ("popularity_weight", 0.0, 100.0),
-            ("temperature", 1e-3, 1e4),
-            ("temperature_decay", 0.0, 1.0),
-            ("learning_rate", 1e-7, 1.0),
-        ):
-            value = getattr(self, name)
-            # NaN is not between any two numbers.
-            if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
-                raise ValueError(f"{name} must be a number from {least:g} to {most:g}, not {value!r}")
-
-    @classmethod
-    def field_names(cls) -> tuple[str, ...]:
-        return tuple(field.name for field in dataclasses.fields(cls))
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The configuration from a JSON object. Raises ValueError for a name that it does not have."""
-        unknown = sorted(set(values) - set(cls.field_names()))
-        if unknown:
-            raise ValueError(f"unknown setting {unknown[0]!r}; the settings are {', '.join(cls.field_names())}")
-        return cls(**values)
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        self.check_whole("factors", 2, 256)
+        self.check_whole("epochs", 1, 1000)
+        self.check_whole("steps_per_epoch", 1, 100_000)
+        self.check_whole("batch_size", 1, 100_000)
+        self.check_whole("max_teacher_items", 1, 30_000)
+        self.check_whole("rating_factors", 1, 256)
+        self.check_whole("rating_iterations", 1, 1000)
+        self.check_whole("seed", 0, 2**32 - 1)
+        self.check_number("l2", 1e-3, 1e6)
+        self.check_number("dropout_ridge", 0, 1e3)
+        self.check_number("unrated_weight", 0, 1)
+        self.check_number("franchise_weight", 0, 1e3)
+        self.check_number("popularity_weight", 0, 100)
+        self.check_number("temperature", 1e-3, 1e4)
+        self.check_number("temperature_decay", 0, 1)
+        self.check_number("learning_rate", 1e-7, 1)
