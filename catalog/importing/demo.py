@@ -48,7 +48,7 @@ def contents() -> Contents:
     renamed = io.StringIO(newline="")
     csv.writer(renamed).writerows([[_COLUMNS[column] for column in header], *rows])
     anime = read_anime(io.BytesIO(renamed.getvalue().encode()), Rejects())
-    return Contents(NAME, fingerprint(), True, anime, None, simulate(anime))
+    return Contents(NAME, fingerprint(), True, anime, None, [simulate(anime)])
 
 
 def simulate(anime: list[AnimeRow], *, raters: int = RATERS, seed: int = SEED) -> Triples:

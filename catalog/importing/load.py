@@ -1,19 +1,18 @@
 """A data set into the database, in one transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from django.contrib.postgres.functions import TransactionNow
 from django.db import connection, transaction
-from numpy.typing import NDArray
 
 from catalog.importing.catalogue import write_anime, write_metadata
 from catalog.importing.errors import DatasetError
-from catalog.importing.members import Histories, insert_members, replace_members
+from catalog.importing.members import write_members
 from catalog.importing.ratings import Triples
 from catalog.importing.tables import AnimeRow, MetadataRow
-from catalog.models import UNRATED, Anime, Dataset
+from catalog.models import Anime, Dataset
 
 #: Two imports at once would wait for each other's rows in different orders.
 _LOCK = 7_240_002
@@ -21,14 +20,17 @@ _LOCK = 7_240_002
 
 @dataclass(frozen=True)
 class Contents:
-    """What was read of a data set's files. `metadata` is None where there is no such file."""
+    """What a data set's files hold. `metadata` is None where there is no such file.
+
+    `ratings` comes in blocks, which are read while those before them are written.
+    """
 
     name: str
     fingerprint: str
     is_simulated: bool
     anime: Sequence[AnimeRow]
     metadata: Sequence[MetadataRow] | None
-    ratings: Triples
+    ratings: Iterable[Triples]
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Report:
 def load(contents: Contents, step: Callable[[str], object] = lambda text: None) -> Report:
     """Write `contents` to the database and say what changed: nothing, when it is there already.
 
-    Raises DatasetError when simulated raters would join real ones.
+    Raises DatasetError when simulated raters would join real ones, and what reading the ratings raises.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
@@ -61,21 +63,19 @@ def load(contents: Contents, step: Callable[[str], object] = lambda text: None) 
     write_anime(contents.anime)
     if contents.metadata is not None:
         write_metadata(contents.metadata)
-    catalogue = np.fromiter((row.mal_id for row in contents.anime), dtype=np.int32)
-    triples, unknown = _with_anime_of(catalogue, contents.ratings)
-    histories = Histories.of(triples)
-    step(f"writing {len(histories.anime):,} interactions of {len(histories):,} members")
+    step("reading and writing ratings")
     dataset, is_new = Dataset.objects.get_or_create(name=contents.name)
-    members_changed = (insert_members if is_new else replace_members)(dataset, histories)
+    known = _OfCatalogue(contents)
+    members_changed, tally = write_members(dataset, known.blocks(), known.catalogue, is_new=is_new)
     report = Report(
         anime=len(contents.anime),
-        members=len(histories),
-        rated_anime=int(np.count_nonzero(np.isin(catalogue, histories.anime))),
-        interactions=len(histories.anime),
-        ratings=int(np.count_nonzero(histories.scores != UNRATED)),
-        unknown_anime_ratings=unknown,
-        repeated_ratings=histories.repeated,
-        contradicted_ratings=histories.contradicted,
+        members=tally.members,
+        rated_anime=tally.rated_anime,
+        interactions=tally.interactions,
+        ratings=tally.ratings,
+        unknown_anime_ratings=known.others,
+        repeated_ratings=tally.repeated,
+        contradicted_ratings=tally.contradicted,
         # now() is the transaction's own time, the same in all its statements
         anime_changed=Anime.objects.filter(updated_at=TransactionNow()).count(),
         members_changed=members_changed,
@@ -83,6 +83,21 @@ def load(contents: Contents, step: Callable[[str], object] = lambda text: None) 
     )
     _describe(dataset, contents, report)
     return report
+
+
+class _OfCatalogue:
+    """The interactions with anime of the data set's catalogue, and how many `others` there are."""
+
+    def __init__(self, contents: Contents) -> None:
+        self.catalogue = np.fromiter((row.mal_id for row in contents.anime), dtype=np.int32)
+        self.others = 0
+        self._ratings = contents.ratings
+
+    def blocks(self) -> Iterator[Triples]:
+        for users, anime, ratings in self._ratings:
+            known = np.isin(anime, self.catalogue)
+            self.others += len(known) - int(np.count_nonzero(known))
+            yield users[known], anime[known], ratings[known]
 
 
 def refuse_beside_real() -> None:
@@ -102,16 +117,6 @@ def _settle_simulated(contents: Contents) -> int:
     members = sum(simulated.values_list("member_count", flat=True))
     simulated.delete()
     return members
-
-
-def _with_anime_of(catalogue: NDArray[np.int32], triples: Triples) -> tuple[Triples, int]:
-    """The interactions with anime of the catalogue, and how many others there are."""
-    known = np.isin(triples[1], catalogue)
-    unknown = len(known) - int(np.count_nonzero(known))
-    if not unknown:
-        return triples, 0
-    users, anime, ratings = triples
-    return (users[known], anime[known], ratings[known]), unknown
 
 
 def _describe(dataset: Dataset, contents: Contents, report: Report) -> None:

@@ -1,18 +1,18 @@
-"""The histories of a data set's members: grouped by numpy, and sent in PostgreSQL's binary COPY format."""
+"""The members of a data set into the database: their histories in PostgreSQL's binary COPY format."""
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from django.db import connection
+from django.db import connection, transaction
 from numpy.typing import NDArray
 from psycopg import sql
 
-from catalog.importing.ratings import Triples
+from catalog.importing.grouping import Histories, ScatteredError, histories_in_turn
+from catalog.importing.ratings import Triples, joined
 from catalog.importing.staging import create_staging, execute
-from catalog.models import Dataset
+from catalog.models import UNRATED, Dataset
 
 _INT4_OID, _INT2_OID = 23, 21
 #: A row as far as the first array: number of fields; data set and external id, each after its length; then what
@@ -25,73 +25,61 @@ _COPY_END = b"\xff\xff"
 _COLUMNS = "dataset_id, external_id, anime_ids, scores"
 
 
-@dataclass(frozen=True)
-class Histories:
-    """Interactions in order of member and anime; member i's are those from `starts[i]` to `starts[i + 1]`.
+class Tally:
+    """Counts what passes through it on its way to the database."""
 
-    `repeated` counts the interactions that came before with the same score, and `contradicted` those that a later
-    one with another score has replaced.
+    def __init__(self, catalogue: NDArray[np.int32]) -> None:
+        self.members = self.interactions = self.ratings = self.repeated = self.contradicted = 0
+        self._catalogue = catalogue
+        self._is_rated = np.zeros(len(catalogue), dtype=bool)
+
+    @property
+    def rated_anime(self) -> int:
+        return int(np.count_nonzero(self._is_rated))
+
+    def counted(self, histories: Iterable[Histories]) -> Iterator[Histories]:
+        for some in histories:
+            self.members += len(some)
+            self.interactions += len(some.anime)
+            self.ratings += int(np.count_nonzero(some.scores != UNRATED))
+            self.repeated += some.repeated
+            self.contradicted += some.contradicted
+            self._is_rated |= np.isin(self._catalogue, some.anime)
+            yield some
+
+
+def write_members(
+    dataset: Dataset, blocks: Iterator[Triples], catalogue: NDArray[np.int32], *, is_new: bool
+) -> tuple[int, Tally]:
+    """Give the data set the members whose interactions with anime of the catalogue come in `blocks`.
+
+    The server stores the first histories while the next are read, when they come in order of members, as they do in
+    Kaggle's file; of another file all must be read first. Returns how many members differed, and what was written.
     """
+    read: list[Triples] = []
 
-    external_ids: NDArray[np.int32]
-    starts: NDArray[np.int64]
-    anime: NDArray[np.int32]
-    scores: NDArray[np.int8]
-    repeated: int = 0
-    contradicted: int = 0
+    def kept() -> Iterator[Triples]:
+        for block in blocks:
+            read.append(block)
+            yield block
 
-    def __len__(self) -> int:
-        return len(self.external_ids)
-
-    @classmethod
-    def of(cls, triples: Triples) -> "Histories":
-        """Sorted, and of several ratings of one anime by one member the last."""
-        users, anime, scores = triples
-        contradicted = 0
-        rows = len(users)
-        rises = (users[1:] > users[:-1]) | ((users[1:] == users[:-1]) & (anime[1:] > anime[:-1]))
-        if not rises.all():
-            place = users.astype(np.int64) << 32 | anime
-            order = np.argsort(place, kind="stable")
-            users, anime, scores, place = users[order], anime[order], scores[order], place[order]
-            is_last = np.append(place[1:] != place[:-1], True)
-            contradicted = int(np.count_nonzero(~is_last[:-1] & (scores[1:] != scores[:-1])))
-            users, anime, scores = users[is_last], anime[is_last], scores[is_last]
-        starts = np.flatnonzero(np.append(True, users[1:] != users[:-1])) if len(users) else np.zeros(0, np.int64)
-        repeated = rows - len(users) - contradicted
-        return cls(users[starts], np.append(starts, len(users)), anime, scores, repeated, contradicted)
-
-    def binary_rows(self, dataset_id: int) -> Iterator[bytes]:
-        """The members' rows, each in four parts: data set, external id, anime ids, scores."""
-        anime = _array_elements(self.anime, ">i4")
-        scores = _array_elements(self.scores, ">i2")
-        int4, int2 = anime.dtype.itemsize, scores.dtype.itemsize
-        anime_bytes, scores_bytes = anime.tobytes(), scores.tobytes()
-        starts = self.starts.tolist()
-        for external_id, start, end in zip(self.external_ids.tolist(), starts[:-1], starts[1:], strict=True):
-            n = end - start
-            yield _ROW.pack(4, 8, dataset_id, 4, external_id, 20 + n * int4, 1, 0, _INT4_OID, n, 1)
-            yield anime_bytes[start * int4 : end * int4]
-            yield _SECOND_ARRAY.pack(20 + n * int2, 1, 0, _INT2_OID, n, 1)
-            yield scores_bytes[start * int2 : end * int2]
+    write = _insert if is_new else _replace
+    try:
+        tally = Tally(catalogue)
+        with transaction.atomic():
+            return write(dataset, tally.counted(histories_in_turn(kept()))), tally
+    except ScatteredError:
+        tally = Tally(catalogue)
+        histories = Histories.of(joined([*read, *blocks]))
+        return write(dataset, tally.counted([histories])), tally
 
 
-def _array_elements(values: NDArray[Any], dtype: str) -> NDArray[Any]:
-    """Each value with its length before it, as PostgreSQL sends the elements of an array."""
-    number = np.dtype(dtype)
-    elements = np.empty(len(values), dtype=[("length", ">i4"), ("value", number)])
-    elements["length"] = number.itemsize
-    elements["value"] = values
-    return elements
+def _insert(dataset: Dataset, histories: Iterable[Histories]) -> int:
+    """Write the members of a data set that has none yet straight to their place; return how many."""
+    return _copy("catalog_member", dataset, histories)
 
 
-def insert_members(dataset: Dataset, histories: Histories) -> int:
-    """Write the members of a data set that has none yet, straight to their place; return how many."""
-    _copy("catalog_member", dataset, histories)
-    return len(histories)
-
-
-def replace_members(dataset: Dataset, histories: Histories) -> int:
+def _replace(dataset: Dataset, histories: Iterable[Histories]) -> int:
     """Add, change and remove members so that the data set has these; return how many differed."""
     create_staging("staged_member", f"SELECT {_COLUMNS} FROM catalog_member")  # noqa: S608  no input
     with connection.cursor() as cursor:
@@ -114,22 +102,36 @@ def replace_members(dataset: Dataset, histories: Histories) -> int:
     return removed + written
 
 
-def _copy(table: str, dataset: Dataset, histories: Histories) -> None:
-    query = f"COPY {table} ({_COLUMNS}) FROM STDIN (FORMAT binary)"
-    with connection.cursor() as cursor, cursor.copy(query) as copy:
-        copy.write(_COPY_START)
-        for block in _blocks(histories.binary_rows(dataset.pk)):
-            copy.write(block)
-        copy.write(_COPY_END)
+def _copy(table: str, dataset: Dataset, histories: Iterable[Histories]) -> int:
+    """Send the members' rows, and return how many."""
+    with connection.cursor() as cursor:
+        with cursor.copy(f"COPY {table} ({_COLUMNS}) FROM STDIN (FORMAT binary)") as copy:
+            copy.write(_COPY_START)
+            for some in histories:
+                copy.write(b"".join(_binary_rows(dataset.pk, some)))
+            copy.write(_COPY_END)
+        return int(cursor.rowcount)
 
 
-def _blocks(parts: Iterable[bytes], size: int = 2**18) -> Iterator[bytes]:
-    block: list[bytes] = []
-    length = 0
-    for part in parts:
-        block.append(part)
-        length += len(part)
-        if length > size:
-            yield b"".join(block)
-            block, length = [], 0
-    yield b"".join(block)
+def _binary_rows(dataset_id: int, histories: Histories) -> Iterator[bytes]:
+    """The members' rows, each in four parts: data set and external id; anime ids; what is before the scores; scores."""
+    anime = _array_elements(histories.anime, ">i4")
+    scores = _array_elements(histories.scores, ">i2")
+    int4, int2 = anime.dtype.itemsize, scores.dtype.itemsize
+    anime_bytes, scores_bytes = anime.tobytes(), scores.tobytes()
+    starts = histories.starts.tolist()
+    for external_id, start, end in zip(histories.external_ids.tolist(), starts[:-1], starts[1:], strict=True):
+        n = end - start
+        yield _ROW.pack(4, 8, dataset_id, 4, external_id, 20 + n * int4, 1, 0, _INT4_OID, n, 1)
+        yield anime_bytes[start * int4 : end * int4]
+        yield _SECOND_ARRAY.pack(20 + n * int2, 1, 0, _INT2_OID, n, 1)
+        yield scores_bytes[start * int2 : end * int2]
+
+
+def _array_elements(values: NDArray[Any], dtype: str) -> NDArray[Any]:
+    """Each value with its length before it, as PostgreSQL sends the elements of an array."""
+    number = np.dtype(dtype)
+    elements = np.empty(len(values), dtype=[("length", ">i4"), ("value", number)])
+    elements["length"] = number.itemsize
+    elements["value"] = values
+    return elements

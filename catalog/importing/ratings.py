@@ -36,19 +36,24 @@ _PAIRINGS = tuple(
 Triples = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int8]]
 
 
-def read_ratings(file: IO[bytes], rejects: Rejects, on_bytes: Callable[[int], object] = lambda n: None) -> Triples:
-    """All rows of rating.csv in order. `on_bytes` is told how many bytes each step has read."""
+def read_ratings(
+    file: IO[bytes], rejects: Rejects, on_bytes: Callable[[int], object] = lambda n: None
+) -> Iterator[Triples]:
+    """The rows of rating.csv in order, some at a time. `on_bytes` is told how many bytes each step has read."""
     header_line = _decoded(file.readline(MAX_LINE_BYTES).removeprefix(b"\xef\xbb\xbf"))
     header = [name.strip().lower() for name in next(csv.reader([header_line.strip()]), [])]
     check_header(RATINGS, header, COLUMNS)
     places = [header.index(column) for column in COLUMNS]
-    blocks: list[Triples] = []
     line = 2
     for block, triples in _in_parallel(_blocks(file), lambda block: _fast(block, places)):
         on_bytes(len(block))
-        blocks.append(triples or _slow(block, line, header, rejects))
+        yield triples or _slow(block, line, header, rejects)
         line += block.count(b"\n")
-    users, anime, ratings = (np.concatenate(column) for column in zip(*blocks, strict=True)) if blocks else _triples([])
+
+
+def joined(blocks: Sequence[Triples]) -> Triples:
+    """The rows of all blocks."""
+    users, anime, ratings = (np.concatenate(column) for column in zip(_triples([]), *blocks, strict=True))
     return users, anime, ratings
 
 

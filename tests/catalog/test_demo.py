@@ -38,7 +38,7 @@ class TestSimulation:
         assert not any("unknown" in genre.lower() for row in contents.anime for genre in row.genres)
 
     def test_raters_have_the_shape_of_real_ones(self, contents: Contents) -> None:
-        users, anime, ratings = contents.ratings
+        ((users, anime, ratings),) = contents.ratings
         assert contents.is_simulated
         assert len(np.unique(users)) == demo.RATERS
         assert 250_000 < len(users) < 350_000
@@ -50,7 +50,7 @@ class TestSimulation:
         assert len(np.unique(users.astype(np.int64) << 32 | anime)) == len(users)
 
     def test_raters_know_the_popular_rate_the_good_higher_and_see_no_adult_title(self, contents: Contents) -> None:
-        _, anime, ratings = contents.ratings
+        ((_, anime, ratings),) = contents.ratings
         rows = {row.mal_id: row for row in contents.anime}
         seen = np.bincount(anime, minlength=max(rows) + 1)
         by_reach = sorted(rows.values(), key=lambda row: -row.members)
@@ -62,7 +62,7 @@ class TestSimulation:
 
     def test_tastes_follow_genres(self, contents: Contents) -> None:
         """How much of what one rater watches is of a genre varies far more than if all had one taste."""
-        users, anime, _ = contents.ratings
+        ((users, anime, _),) = contents.ratings
         for genre in ("Comedy", "Action", "Romance"):
             has_genre = np.isin(anime, [row.mal_id for row in contents.anime if genre in row.genres])
             watched = np.bincount(users)[1:]

@@ -161,6 +161,24 @@ class TestContents:
         load(folder)
         assert histories() == {7: {1: 10, 2: -1}, 9: {2: 8, 4: 6}}
 
+    def test_scattered_users_in_many_blocks(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The first members are on their way to the database when the file shows that it is not in their order."""
+        monkeypatch.setattr("catalog.importing.ratings.BLOCK_BYTES", 64)
+        rows = [(user, anime, 1 + (user + anime) % 10) for anime in (3, 1, 4) for user in range(1, 100)]
+        rows += [(5, 1, 2), (6, 1, 8), (7, 77, 5)]  # another opinion, the same again, and an unknown anime
+        text = "".join(f"{user},{anime},{score}\n" for user, anime, score in rows)
+        (folder / "rating.csv").write_text("user_id,anime_id,rating\n" + text)
+        expected = {user: {anime: 1 + (user + anime) % 10 for anime in (1, 3, 4)} for user in range(1, 100)}
+        expected[5][1] = 2
+        report = load(folder)
+        assert histories() == expected
+        assert "4 anime and 99 members with 297 interactions (297 ratings) of 3 anime" in report
+        assert "1 interactions with anime that" in report
+        assert "1 interactions came again with the same rating" in report
+        assert "1 interactions came again with another rating" in report
+        assert "0 anime rows and 0 members were added or changed" in load(folder, "--force")
+        assert histories() == expected
+
     def test_repeated_ratings_count_once_and_the_last_of_two_opinions_counts(self, folder: Path) -> None:
         (folder / "rating.csv").write_text(RATINGS + "7,1,10\n9,2,3\n9,2,5\n")
         report = load(folder)

@@ -71,13 +71,16 @@ class Command(BaseCommand):
         if not path or path == "demo":
             refuse_beside_real()
             self.stdout.write("Making the demo: the real catalogue, and simulated raters")
-            contents = demo.contents()
-        else:
-            with _rejects(options["skip_bad"]) as rejects:
-                contents = self._read(source, name, fingerprint, rejects)
-            if options["skip_bad"]:
-                self.stdout.write(f"  {rejects.count:,} bad lines are left out and written to {options['skip_bad']}")
-        self._report(load(contents, lambda text: self.stdout.write(f"  {text}")))
+            self._report(load(demo.contents(), self._step))
+            return
+        with _rejects(options["skip_bad"]) as rejects:
+            report = load(self._read(source, name, fingerprint, rejects), self._step)
+        self._report(report)
+        if options["skip_bad"]:
+            self.stdout.write(f"  {rejects.count:,} bad lines were left out and written to {options['skip_bad']}")
+
+    def _step(self, text: str) -> None:
+        self.stdout.write(f"  {text}")
 
     def _read(self, source: Source, name: str, fingerprint: str, rejects: Rejects) -> Contents:
         self.stdout.write(f"Loading {source.path}")
@@ -110,7 +113,7 @@ class Command(BaseCommand):
         )
 
 
-def _read_with_progress(source: Source, rejects: Rejects) -> Triples:
+def _read_with_progress(source: Source, rejects: Rejects) -> Iterator[Triples]:
     columns = (TextColumn("  reading rating.csv"), BarColumn(), TextColumn("{task.percentage:.0f}%"))
     console = Console(stderr=True)
     with (
@@ -118,7 +121,7 @@ def _read_with_progress(source: Source, rejects: Rejects) -> Triples:
         source.open(RATINGS) as file,
     ):
         task = progress.add_task("", total=source.size(RATINGS))
-        return read_ratings(file, rejects, lambda n: progress.advance(task, n))
+        yield from read_ratings(file, rejects, lambda n: progress.advance(task, n))
 
 
 @contextmanager
