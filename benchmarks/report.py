@@ -1,4 +1,4 @@
-"""Makes docs/benchmarks.md from benchmarks/results/*.json: `python -m benchmarks.report`. No number is typed by hand."""
+"""Makes docs/benchmarks.md from benchmarks/results/*.json, so that no number is typed: `python -m benchmarks.report`."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -46,7 +46,7 @@ def _ratio(figure: Mapping[str, Any]) -> str:
 
 
 def _quality(figures: Iterable[Mapping[str, Any]]) -> list[list[str]]:
-    rows = [["method", *(metric.removesuffix("_s") for metric in METRICS), "ours / it, NDCG@10", "ours / it, Recall@20"]]
+    rows = [["method", *METRICS, "ours / it, NDCG@10", "ours / it, Recall@20"]]
     for figure in figures:
         ours = [figure.get(f"ours over it, {metric}", {}).get("ratio") for metric in ("ndcg@10", "recall@20")]
         values = [_number(figure["metrics"][metric]) if metric in figure["metrics"] else "-" for metric in METRICS]

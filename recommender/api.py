@@ -54,8 +54,9 @@ class Similar(APIView):
         visible = Anime.objects.visible_to(request.user)
         if not visible.filter(pk=id).exists():
             raise NotFound("This anime is not in the catalogue.")
-        anime = visible.in_bulk(serving.similar(id, shows_adult=_shows_adult(request)))
-        return Response(AnimeSummarySerializer(list(anime.values()), many=True).data)
+        ids = serving.similar(id, shows_adult=_shows_adult(request))
+        anime = visible.in_bulk(ids)
+        return Response(AnimeSummarySerializer([anime[pk] for pk in ids if pk in anime], many=True).data)
 
 
 def _shows_adult(request: Request) -> bool:

@@ -1,11 +1,34 @@
 """Every address below /api/."""
 
+from typing import Any
+
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
+from rest_framework.views import APIView
 
 from catalog import api as catalog
 from recommender import api as recommender
+
+
+class Nothing(APIView):
+    """Whatever else is asked for below /api/, answered as every other error is."""
+
+    permission_classes = [AllowAny]
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise NotFound("There is no such address. See /api/docs/.")
+
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        raise NotImplementedError  # never reached: `initial` answers every method
+
+    post = put = patch = delete = get
+
 
 router = SimpleRouter(use_regex_path=False)
 router.register("anime", catalog.AnimeViewSet, basename="anime")
@@ -24,4 +47,5 @@ urlpatterns = [
     path("v1/", include((v1, "v1"), namespace="v1")),
     path("schema/", SpectacularAPIView.as_view(api_version="v1"), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
+    path("<path:rest>", Nothing.as_view()),
 ]

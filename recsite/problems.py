@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from rest_framework.exceptions import ValidationError
-from rest_framework.response import Response
+from django.http import HttpResponse, JsonResponse
+from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.views import exception_handler
 
 
-def problem_details(error: Exception, context: dict[str, Any]) -> Response | None:
+def problem_details(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """DRF's answer to `error`, rewritten; None for what DRF does not answer, which stays a server error."""
+    if isinstance(error, RecursionError):  # the JSON parser's
+        error = ParseError("The JSON is nested too deeply.")
     response = exception_handler(error, context)
     if response is None:
         return None
@@ -21,9 +23,11 @@ def problem_details(error: Exception, context: dict[str, Any]) -> Response | Non
         problem["errors"] = [{"pointer": pointer, "detail": text} for pointer, text in _faults(error.detail)]
     else:
         problem["detail"] = str(getattr(error, "detail", "") or error or title)
-    response.data = problem
-    response.content_type = "application/problem+json"
-    return response
+    # Not the view's renderer, which may be none of JSON; and in ASCII, whatever of the request a message repeats.
+    answer = JsonResponse(problem, status=response.status_code, content_type="application/problem+json")
+    for name, value in response.items():
+        answer.headers.setdefault(name, value)
+    return answer
 
 
 def _faults(detail: Any, pointer: str = "#") -> Iterator[tuple[str, str]]:

@@ -119,6 +119,29 @@ def test_broken_json_and_other_media_types_are_refused(signed_in: Client) -> Non
     assert signed_in.delete("/api/v1/anime/").status_code == 405
 
 
+@pytest.mark.parametrize("address", ["/api/v1/recommendations/", "/api/v1/me/ratings/"])
+@pytest.mark.parametrize(
+    "body", ["[" * 100_000, '{"method": "\\ud800", "ratings": [], "anime_id": "\\ud800", "score": 1}']
+)
+def test_hostile_json_is_refused_as_a_problem(signed_in: Client, address: str, body: str) -> None:
+    response = signed_in.post(address, body, content_type=JSON)
+    assert response.status_code == 400
+    assert response.json()["status"] == 400
+
+
+@pytest.mark.parametrize("address", ["/api/nothing", "/api/v1/nothing/", "/api/v2/anime/"])
+def test_an_unknown_address_is_a_problem_too(client: Client, address: str) -> None:
+    for response in (client.get(address), client.post(address)):
+        assert response.status_code == 404
+        assert response.headers["Content-Type"] == "application/problem+json"
+
+
+def test_similar_anime_come_most_alike_first(client: Client, shelf: list[Anime]) -> None:
+    factories.published_model({anime.pk: [1.0, anime.pk / 10] for anime in shelf})
+    answer = client.get("/api/v1/anime/12/similar/").json()
+    assert [row["id"] for row in answer] == list(range(11, 0, -1))
+
+
 def test_recommendations_say_where_they_come_from(signed_in: Client, user: User, shelf: list[Anime]) -> None:
     cold = signed_in.get("/api/v1/recommendations/?k=2").json()
     assert (cold["path"], cold["method"], cold["model_version"]) == ("cold_start", "popularity", None)
