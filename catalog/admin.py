@@ -5,12 +5,15 @@ from typing import Any
 from allauth.account.decorators import secure_admin_login
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
 from django.db.models import F, Func, IntegerField, QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from catalog.models import Anime, Dataset, Genre, ListEntry, Member, Rating, User
+from catalog.models import ADULT_GENRE, Anime, Dataset, Genre, ListEntry, Member, Rating, User
 
 admin.site.site_header = admin.site.site_title = settings.SITE_NAME
 # The site's own log-in, and with it the limits on how often one may try.
@@ -29,13 +32,32 @@ class UserAdmin(DjangoUserAdmin[User]):
         return fields if request.user.is_superuser else [*fields, *rights]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """A superuser's account, its password with it, is a superuser's to change."""
-        may = super().has_change_permission(request, obj)
-        return may and (obj is None or not obj.is_superuser or request.user.is_superuser)
+        return super().has_change_permission(request, obj) and _may_touch(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        may = super().has_delete_permission(request, obj)
-        return may and (obj is None or not obj.is_superuser or request.user.is_superuser)
+        return super().has_delete_permission(request, obj) and _may_touch(request, obj)
+
+
+def _may_touch(request: HttpRequest, user: User | None) -> bool:
+    """Another's staff account is a superuser's to change: with its password go its rights."""
+    return user is None or request.user.is_superuser or user == request.user or not (user.is_staff or user.is_superuser)
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin):
+    """A group's rights, like a user's, are a superuser's to give."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return bool(request.user.is_superuser)
 
 
 @admin.register(Genre)
@@ -51,6 +73,16 @@ class AnimeAdmin(admin.ModelAdmin[Anime]):
     search_fields = ["name", "japanese_name", "=mal_id"]
     autocomplete_fields = ["genres"]
     show_full_result_count = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Anime | None = None) -> Any:
+        """The genres say what is adult. Another id would not rename an anime, but save a second one."""
+        return ["is_adult"] if obj is None else ["mal_id", "is_adult"]
+
+    def save_related(self, request: HttpRequest, form: ModelForm[Anime], formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        anime = form.instance
+        anime.is_adult = anime.genres.filter(name=ADULT_GENRE).exists()
+        anime.save(update_fields=["is_adult", "updated_at"])
 
 
 class _ByUserAndAnime(admin.ModelAdmin[Any]):
@@ -88,6 +120,12 @@ class DatasetAdmin(_ReadOnly):
 
     def has_delete_permission(self, request: HttpRequest, obj: Dataset | None = None) -> bool:
         return bool(request.user.is_superuser)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Members go with their data set: they are counted here, since naming each would read every history."""
+        members = Member.objects.filter(dataset__in=objs).count()
+        counts = {Dataset._meta.verbose_name_plural: len(objs), Member._meta.verbose_name_plural: members}
+        return [str(dataset) for dataset in objs], counts, set(), []
 
 
 @admin.register(Member)

@@ -2,11 +2,13 @@
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from catalog.models import User
+from catalog.models import Anime, Dataset, Genre, Member, User
 from recommender.models import TrainingRun
 from tests import factories
 
@@ -78,6 +80,65 @@ def test_who_may_change_users_cannot_become_a_superuser_or_change_one(client: Cl
     password = reverse("admin:auth_user_password_change", args=[boss.pk])
     assert client.post(password, {"password1": "taken-over-1", "password2": "taken-over-1"}).status_code == 403
     assert User.objects.get(pk=boss.pk).check_password("unchanged-1")
+
+
+def test_who_may_change_users_cannot_take_over_other_staff(client: Client) -> None:
+    clerk, editor = factories.user("clerk", is_staff=True), factories.user("editor", is_staff=True)
+    viewer = factories.user("viewer")
+    clerk.user_permissions.set(Permission.objects.filter(codename="change_user"))
+    client.force_login(clerk)
+
+    def set_password(user: User) -> int:
+        new = {"password1": "taken-over-1", "password2": "taken-over-1"}
+        return client.post(reverse("admin:auth_user_password_change", args=[user.pk]), new).status_code
+
+    assert (set_password(editor), set_password(viewer)) == (403, 302)
+
+
+def test_who_may_change_groups_cannot_give_their_own_more_rights(client: Client) -> None:
+    group = Group.objects.create(name="clerks")
+    group.permissions.set(Permission.objects.filter(codename__in=["add_group", "change_group", "view_group"]))
+    clerk = factories.user(is_staff=True)
+    clerk.groups.add(group)
+    client.force_login(clerk)
+    data = {"name": "clerks", "permissions": [str(pk) for pk in Permission.objects.values_list("pk", flat=True)]}
+    page = address("auth.group", "change", group.pk)
+    assert (client.get(page).status_code, client.post(page, data).status_code) == (200, 403)
+    assert group.permissions.count() == 3
+
+
+def test_an_anime_is_adult_when_its_genres_say_so(boss: Client) -> None:
+    adult, other = (Genre.objects.create(name=name, slug=name.lower()) for name in ("Hentai", "Comedy"))
+    sent = {"mal_id": 6, "name": "Trigun", "members": 1}
+    boss.post(address("catalog.anime", "add"), {**sent, "genres": [adult.pk, other.pk]})
+    assert Anime.objects.get(pk=6).is_adult
+    boss.post(address("catalog.anime", "change", 6), {**sent, "mal_id": 7, "genres": [other.pk], "is_adult": "on"})
+    assert [(anime.pk, anime.is_adult) for anime in Anime.objects.all()] == [(6, False)]
+
+
+def test_a_superuser_deletes_a_data_set_with_its_members_and_reads_no_history(boss: Client) -> None:
+    factories.anime(mal_id=6)
+    factories.member({6: 9})
+    page = address("catalog.dataset", "delete", Dataset.objects.get().pk)
+    with CaptureQueriesContext(connection) as queries:
+        assert "Data set members: 1" in boss.get(page).content.decode()
+        assert boss.post(page, {"post": "yes"}).status_code == 302
+    assert not [query for query in queries if "anime_ids" in query["sql"]]
+    assert not Dataset.objects.exists()
+    assert not Member.objects.exists()
+
+
+@pytest.mark.parametrize("codename", ["delete_dataset", "delete_member"])
+def test_staff_do_not_delete_data_sets_or_members(client: Client, codename: str) -> None:
+    factories.anime(mal_id=6)
+    factories.member({6: 9})
+    clerk = factories.user(is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename=codename))
+    client.force_login(clerk)
+    dataset, member = Dataset.objects.get(), Member.objects.get()
+    assert client.post(address("catalog.dataset", "delete", dataset.pk), {"post": "yes"}).status_code == 403
+    assert client.post(address("catalog.member", "delete", member.pk), {"post": "yes"}).status_code == 403
+    assert Member.objects.exists()
 
 
 @pytest.mark.parametrize("label", ["catalog.rating", "catalog.listentry", "catalog.member", "catalog.anime"])
