@@ -17,6 +17,7 @@ MAX_TABLE_BYTES = 256 * 2**20
 MAX_INTEGER = 2**31 - 1
 #: So much of a bad line is shown.
 MAX_RAW = 1000
+_TYPES = tuple(AnimeType.values)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: How data sets of this family write that something is not known.
 UNKNOWN = {"", "unknown", "na", "n/a", "nan", "none"}
@@ -144,8 +145,8 @@ def _anime(row: _Reader) -> AnimeRow:
     if not name:
         raise row.bad("name", "is empty")
     kind = row.text("type", "type")
-    if kind and kind not in AnimeType.values:
-        raise row.bad("type", f"{kind!r} is none of {', '.join(AnimeType.values)}")
+    if kind and kind not in _TYPES:
+        raise row.bad("type", f"{kind!r} is none of {', '.join(_TYPES)}")
     return AnimeRow(
         mal_id=row.required_integer("anime_id", least=1),
         name=name,

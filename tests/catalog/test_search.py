@@ -79,10 +79,32 @@ def test_what_the_catalogue_says_now_is_found_and_only_what_may_be_seen() -> Non
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("query", ["", "   ", "%_'\"\\", "\0", "a" * 100_000, "💥" * 500, "' OR 1=1 --"])
+@pytest.mark.parametrize(
+    "query", ["", "   ", "%_'\"\\", "\0", "a" * 100_000, "💥" * 500, "\ufdfa" * 100, "' OR 1=1 --"]
+)
 def test_hostile_queries_find_nothing_and_break_nothing(query: str) -> None:
     factories.anime("Trigun")
     assert list(search.search(query, Anime.objects.all())) == []
+
+
+@pytest.mark.django_db
+def test_a_query_is_cut_after_it_is_spelled_plainly_too() -> None:
+    phrases = "\ufdfa" * 10  # each stands for eighteen letters
+    spelled = factories.anime(plainly(phrases)[: search.MAX_QUERY])
+    assert list(search.search(phrases + "x" * 80, Anime.objects.all())) == [spelled]
+
+
+def test_few_titles_are_compared_letter_by_letter_and_the_best_known_are_among_them() -> None:
+    crowd = [(number, f"Trigun {number}", "", 10) for number in range(2, search.MAX_COMPARED + 100)]
+    titles = Titles.of([*crowd, (1, "Trigun", "", 1_000_000)])
+    assert len(titles._sharing_pairs("tragun")) == search.MAX_COMPARED
+    assert titles.matches("tragun")[0] == 1
+
+
+@pytest.mark.parametrize("query", ["z", "zz", "鋼", "ガンダム"])
+def test_what_shares_no_letters_with_any_title_is_not_found(query: str) -> None:
+    assert Titles.of([(1, "Trigun", "トライガン", 5)]).matches(query) == []
+    assert Titles.of([]).matches(query) == []
 
 
 @pytest.mark.django_db
