@@ -1,4 +1,4 @@
-"""Makes docs/benchmarks.md from benchmarks/results/*.json, so no number is typed by hand: `python -m benchmarks.report`."""
+"""Makes docs/benchmarks.md from benchmarks/results/*.json, so that nothing is typed: `python -m benchmarks.report`."""
 
 import json
 from collections.abc import Iterable, Mapping

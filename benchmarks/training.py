@@ -1,8 +1,8 @@
 """Our training against a plain loop over batches: `python -m benchmarks.training`.
 
 The plain loop is the paper's: one jitted step a batch, fed from numpy arrays, with `optax.nadam` for the whole tables.
-Both train the same Flax module from the same parameters on the same batches of 10,000. They take turns, an epoch each, in
-one process; the first epochs, in which they compile, do not count. An epoch includes its validation.
+Both train the same Flax module from the same parameters on the same batches of 10,000. They take turns, an epoch each,
+in one process; the first epochs, in which they compile, do not count. An epoch includes its validation.
 """
 
 import argparse
