@@ -112,7 +112,7 @@ def compare(label, prepared, config):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=6, help="on generated data; on the real data all 35")
+    parser.add_argument("--epochs", type=int, default=35, help="on generated data; on the real data all 35")
     arguments = parser.parse_args()
     generated = prepare(kaggle_sized(), seed=0)
     described = (

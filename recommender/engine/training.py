@@ -1,7 +1,9 @@
 """Training of the paper's model: an epoch is one compiled scan over batches that lie on the device.
 
-The plain loop spends most of a step on `optax.nadam` for tens of thousands of users of which a batch has a few
-thousand; here a step touches the rows of its batch (`lazy_nadam`). `benchmarks/training.py` compares the two.
+The plain loop spends most of a step on `optax.nadam` for tens of thousands of users of whom a batch has a few
+thousand. Here users are dealt into groups, each batch is of one group, and a step touches the rows of that group
+(`batches`); when their turn comes again they are caught up (`lazy_nadam`). With one group, as on small data, every
+step is exactly that of `optax.nadam`. `benchmarks/training.py` compares the two.
 """
 
 import logging
@@ -25,6 +27,10 @@ from recommender.engine.paper import PaperTwoTower
 from recommender.engine.preparation import Prepared
 
 logger = logging.getLogger(__name__)
+
+#: Few enough that their rows stay in a core's cache; enough for the batches of a group to be much like those of all:
+#: with 512 the validation error of benchmarks/training.py jumps about.
+USERS_PER_GROUP = 2048
 
 
 class TrainingStopped(Exception):
@@ -52,7 +58,7 @@ class TrainedModel:
 
 
 class State(NamedTuple):
-    """What an epoch begins with. The user table has one row more than there are users, for the filling of batches."""
+    """What an epoch begins with: `users` [n_groups, group_size, factors], each group as of its last batch; `items`."""
 
     users: Rows
     items: Rows
@@ -81,31 +87,41 @@ def train(
     Raises:
         TrainingStopped: `should_stop` returned True.
     """
-    n_users, n_items = len(prepared.user_ids), len(prepared.item_ids)
-    batches = lay_out(
+    layout = lay_out(
         prepared.train_users,
         prepared.train_items,
         prepared.train_ratings,
-        n_users=n_users,
+        n_users=len(prepared.user_ids),
         batch_size=config.batch_size,
+        users_per_group=USERS_PER_GROUP,
+        seed=config.seed,
     )
-    data = tuple(
-        jax.device_put(array)
-        for array in (batches.users, batches.user_places, batches.items, batches.ratings, batches.sizes)
-    )
+    data = tuple(jax.device_put(array) for array in (layout.rows, layout.items, layout.ratings, layout.sizes))
     validation = tuple(
         jax.device_put(array)
-        for array in (prepared.validation_users, prepared.validation_items, prepared.validation_ratings)
+        for array in (
+            layout.slots[prepared.validation_users].astype(np.int32),
+            prepared.validation_items,
+            prepared.validation_ratings,
+        )
     )
     key = jax.random.key(config.seed)
-    identity = {"config": config.to_dict(), "fingerprint": prepared.fingerprint}
-    state, reports = _restore(checkpoint_dir, identity) or (initial_state(key, n_users, n_items, config.factors), [])
+    identity = {
+        "config": config.to_dict(),
+        "fingerprint": prepared.fingerprint,
+        "groups": [layout.n_groups, layout.group_size],
+    }
+    state, reports = _restore(checkpoint_dir, identity) or (
+        initial_state(key, layout.n_groups, layout.group_size, len(prepared.item_ids), config.factors),
+        [],
+    )
     for epoch in range(len(reports) + 1, config.epochs + 1):
         started = time.perf_counter()
         # Each epoch's order follows from its number, so that a resumed training goes on as it would have.
-        order = jax.random.permutation(jax.random.fold_in(key, epoch), len(batches))
+        order = jax.random.permutation(jax.random.fold_in(key, epoch), layout.n_rounds)
         state, train_loss = run_epoch(state, order, data, learning_rate=config.learning_rate)
-        validation_mse = _validate(state.users.values, state.items.values, *validation)
+        user_table = current_users(state, learning_rate=config.learning_rate)
+        validation_mse = _validate(user_table, state.items.values, *validation)
         report = EpochReport(
             epoch, config.epochs, float(train_loss), float(validation_mse), time.perf_counter() - started
         )
@@ -118,19 +134,21 @@ def train(
             on_epoch(report)
         if should_stop is not None and should_stop():
             raise TrainingStopped(f"stopped after epoch {epoch} of {config.epochs}")
+    user_table = current_users(state, learning_rate=config.learning_rate)
     return TrainedModel(
-        user_embeddings=np.asarray(state.users.values[:n_users]),
+        user_embeddings=np.asarray(user_table)[layout.slots],
         item_embeddings=np.asarray(state.items.values),
         reports=tuple(reports),
     )
 
 
-def initial_state(key: jax.Array, n_users: int, n_items: int, factors: int) -> State:
+def initial_state(key: jax.Array, n_groups: int, group_size: int, n_items: int, factors: int) -> State:
     """The Flax module's fresh parameters, with moments of 0."""
     none = jnp.zeros(0, dtype=jnp.int32)
-    params = PaperTwoTower(n_users + 1, n_items, factors).init(key, none, none)["params"]
-    tables = [params[name]["embedding"] for name in ("users", "items")]
-    users, items = (Rows(table, jnp.zeros_like(table), jnp.zeros_like(table)) for table in tables)
+    params = PaperTwoTower(n_groups * group_size, n_items, factors).init(key, none, none)["params"]
+    user_table = params["users"]["embedding"].reshape(n_groups, group_size, factors)
+    item_table = params["items"]["embedding"]
+    users, items = (Rows(table, jnp.zeros_like(table), jnp.zeros_like(table)) for table in (user_table, item_table))
     return State(users, items, jnp.int32(0))
 
 
@@ -138,39 +156,46 @@ def initial_state(key: jax.Array, n_users: int, n_items: int, factors: int) -> S
 def run_epoch(
     state: State, order: jax.Array, data: tuple[jax.Array, ...], *, learning_rate: float
 ) -> tuple[State, jax.Array]:
-    """One pass over the batches of `data` (the arrays of `Batches`) in `order` [n_batches]; also the mean loss."""
-    # One wide table, so that a step reads and writes each of its rows once.
-    table = jnp.concatenate(state.users, axis=1)
-    last_steps = jnp.full(len(table), state.step)
+    """Train on the rounds of `data` (the arrays of `Batches`) in `order` [n_rounds]; also the mean loss."""
+    n_groups = len(state.users.values)
 
-    def step_on(carry: Any, batch: jax.Array) -> tuple[Any, jax.Array]:
-        table, last_steps, items, step = carry
-        rows, places, columns, ratings, size = (array[batch] for array in data)
+    def step_on(carry: Any, batch: Any) -> Any:
+        items, step = carry
+        users, (rows, columns, ratings, size) = batch
         step = step + 1
-        once = {"mode": "promise_in_bounds", "unique_indices": True, "indices_are_sorted": True}
-        # The filling row comes several times; its weight is 0, so that every copy says the same.
-        wide = table.at[rows].get(mode="promise_in_bounds", indices_are_sorted=True)
-        users = lazy_nadam.catch_up(Rows(*jnp.split(wide, 3, axis=1)), last_steps[rows], step - 1, learning_rate)
-        user = users.values.at[places].get(mode="promise_in_bounds", indices_are_sorted=True)
+        users = lazy_nadam.catch_up(users, step - n_groups, step - 1, learning_rate)
+        user = users.values.at[rows].get(mode="promise_in_bounds", indices_are_sorted=True)
         item = items.values.at[columns].get(mode="promise_in_bounds")
         dot = (user * item).sum(axis=1)
-        weights = (jnp.arange(len(ratings)) < size) / size
+        weights = (jnp.arange(len(ratings)) < size) / jnp.maximum(size, 1)
         errors = jax.nn.relu(dot) - ratings
-        # The gradient of mean_squared_error through the ReLU, by hand: autodiff would build whole tables of zeros.
+        # The gradient of mean_squared_error through the ReLU, by hand: autodiff takes half as long again.
         slope = jnp.where(dot > 0, 2 * weights * errors, 0)[:, None]
-        user_gradients = jax.ops.segment_sum(slope * item, places, len(rows), indices_are_sorted=True)
+        user_gradients = (
+            jnp.zeros_like(users.values).at[rows].add(slope * item, mode="promise_in_bounds", indices_are_sorted=True)
+        )
         item_gradients = jnp.zeros_like(items.values).at[columns].add(slope * user, mode="promise_in_bounds")
         floating = step.astype(jnp.float32)
         users = lazy_nadam.update(users, user_gradients, floating, learning_rate)
         items = lazy_nadam.update(items, item_gradients, floating, learning_rate)
-        table = table.at[rows].set(jnp.concatenate(users, axis=1), **once)
-        last_steps = last_steps.at[rows].set(step, **once)
-        return (table, last_steps, items, step), (weights * errors**2).sum()
+        return (items, step), (users, (weights * errors**2).sum())
 
-    carry = (table, last_steps, state.items, state.step)
-    (table, last_steps, items, step), losses = jax.lax.scan(step_on, carry, order)
-    users = lazy_nadam.catch_up(Rows(*jnp.split(table, 3, axis=1)), last_steps, step, learning_rate)
-    return State(users, items, step), losses.mean()
+    def run_round(carry: State, round_: jax.Array) -> tuple[State, jax.Array]:
+        batches = tuple(array[round_] for array in data)
+        (items, step), (users, losses) = jax.lax.scan(step_on, (carry.items, carry.step), (carry.users, batches))
+        return State(users, items, step), losses.mean()
+
+    state, losses = jax.lax.scan(run_round, state, order)
+    return state, losses.mean()
+
+
+@partial(jax.jit, static_argnames="learning_rate")
+def current_users(state: State, *, learning_rate: float) -> jax.Array:
+    """`[n_groups * group_size, factors]`: the user table with every group caught up to the last step."""
+    n_groups, _, factors = state.users.values.shape
+    last_steps = state.step - n_groups + 1 + jnp.arange(n_groups)
+    users = lazy_nadam.catch_up(state.users, last_steps[:, None, None], state.step, learning_rate)
+    return users.values.reshape(-1, factors)
 
 
 @jax.jit
