@@ -1,11 +1,13 @@
 """Staff launch, watch, publish and roll back trainings here."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -51,11 +53,11 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
     list_filter = ["state", "family"]
     list_select_related = ["started_by"]
     date_hierarchy = "created_at"
-    actions = ["publish_selected", "cancel_selected"]
+    actions = ["publish_selected", "retire_selected", "cancel_selected"]
     change_list_template = "admin/recommender/trainingrun/change_list.html"
     change_form_template = "admin/recommender/trainingrun/change_form.html"
     fieldsets = [
-        (None, {"fields": ["version", "state_label", "started_by", "publishes_itself", "error"]}),
+        (None, {"fields": ["version", "state_label", "started_by", "publishes_itself", "waits_because", "error"]}),
         (_("Model"), {"fields": ["family", "config", "data_fingerprint", "counts", "metrics"]}),
         (_("When"), {"fields": ["created_at", "started_at", "finished_at", "published_at"]}),
     ]
@@ -69,7 +71,7 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: TrainingRun | None = None) -> bool:
-        return False
+        return super().has_delete_permission(request, obj) and (obj is None or obj.is_disposable)
 
     def has_train_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("recommender.train")
@@ -164,6 +166,15 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
         except services.PublishError as error:
             self.message_user(request, str(error), messages.ERROR)
 
+    @admin.action(description=_("Retire the selected models"), permissions=["publish"])
+    def retire_selected(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
+        for run in queryset:
+            try:
+                services.retire(run)
+                self.message_user(request, _("%(run)s is retired.") % {"run": run}, messages.SUCCESS)
+            except lifecycle.ImpossibleMove as error:
+                self.message_user(request, str(error), messages.ERROR)
+
     @admin.action(description=_("Cancel the selected trainings"), permissions=["train"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
         for run in queryset:
@@ -172,6 +183,22 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
                 self.message_user(request, _("%(run)s is asked to stop.") % {"run": run}, messages.SUCCESS)
             except lifecycle.ImpossibleMove as error:
                 self.message_user(request, str(error), messages.ERROR)
+
+    # Deleting: with the files, and never what is served or worked on
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What the confirmation lists. The lines of the log go with their run and need no right of their own."""
+        refused = [f"{run}: {run.get_state_display()}" for run in objs if not run.is_disposable]
+        shown = [str(run) for run in objs if run.is_disposable]
+        return shown, {self.model._meta.verbose_name_plural: len(shown)}, set(), refused
+
+    def delete_model(self, request: HttpRequest, obj: TrainingRun) -> None:
+        services.delete(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
+        with transaction.atomic():
+            for run in queryset:
+                services.delete(run)
 
     # Columns
 
@@ -207,4 +234,12 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
                 if name in run.losses[0]
             ]
             chart = mark_safe(line_chart(text, lines, log_y=True))  # noqa: S308  the chart escapes its words
-        return {"run": run, "loss_chart": chart}
+        left = run.seconds_left
+        return {
+            "run": run,
+            "percent": f"{run.progress:.0%}",
+            "loss": self.last_loss(run),
+            "time_left": None if left is None else timedelta(seconds=round(left)),
+            "loss_chart": chart,
+            "log": run.log.all(),
+        }

@@ -11,7 +11,9 @@ S = TrainingRun.State
 
 MOVES: dict[str, frozenset[str]] = {
     S.QUEUED: frozenset({S.RUNNING, S.CANCELLED, S.FAILED}),
-    S.RUNNING: frozenset({S.READY, S.FAILED, S.CANCELLED}),
+    # Back to the queue when its worker is told to stop.
+    S.RUNNING: frozenset({S.EVALUATING, S.QUEUED, S.FAILED, S.CANCELLED}),
+    S.EVALUATING: frozenset({S.READY, S.FAILED, S.CANCELLED}),
     S.READY: frozenset({S.PUBLISHED, S.RETIRED}),
     S.PUBLISHED: frozenset({S.RETIRED}),
     S.RETIRED: frozenset({S.PUBLISHED}),
@@ -32,11 +34,11 @@ def move(run: TrainingRun, to: str, **fields: Any) -> None:
     """
     now = timezone.now()
     with transaction.atomic():
-        current = TrainingRun.objects.select_for_update().only("state", "started_at").get(pk=run.pk).state
+        current = TrainingRun.objects.select_for_update().only("state").get(pk=run.pk).state
         if to not in MOVES[current]:
             raise ImpossibleMove(f"Run {run.pk} is {S(current).label.lower()} and cannot become {S(to).label.lower()}.")
         fields["state"] = to
-        if to == S.RUNNING:
+        if to == S.RUNNING and run.started_at is None:
             fields["started_at"] = now
         if to in _FINISHING:
             fields["finished_at"] = now

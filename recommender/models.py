@@ -6,6 +6,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -33,6 +34,7 @@ class TrainingRun(models.Model):
     class State(models.TextChoices):
         QUEUED = "queued", _("Queued")
         RUNNING = "running", _("Running")
+        EVALUATING = "evaluating", _("Evaluating")
         READY = "ready", _("Ready")
         PUBLISHED = "published", _("Published")
         RETIRED = "retired", _("Retired")
@@ -45,13 +47,16 @@ class TrainingRun(models.Model):
         PREPARING = "preparing", _("Preparing")
         TRAINING = "training", _("Training")
         WRITING = "writing", _("Writing the model")
+        EVALUATING = "evaluating", _("Measuring the model")
         DONE = "done", _("Done")
 
     class Family(models.TextChoices):
         HISTORY = "history", _("History two-tower")
         PAPER = "paper", _("The paper's two-tower")
 
-    ACTIVE = (State.QUEUED, State.RUNNING)
+    ACTIVE = (State.QUEUED, State.RUNNING, State.EVALUATING)
+    #: Its files may go: nobody is served by it, and nobody works on it.
+    DISPOSABLE = (State.READY, State.RETIRED, State.FAILED, State.CANCELLED)
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     family = models.CharField(_("model family"), max_length=30, choices=Family, default=Family.HISTORY)
@@ -71,6 +76,12 @@ class TrainingRun(models.Model):
     progress = models.FloatField(_("progress"), default=0, editable=False, help_text=_("From 0 to 1."))
     cancel_requested = models.BooleanField(default=False, editable=False)
     error = models.TextField(_("error"), blank=True, editable=False)
+    waits_because = models.TextField(
+        _("waits for a person because"),
+        blank=True,
+        editable=False,
+        help_text=_("Why a model that is ready did not publish itself."),
+    )
 
     data_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
     counts = models.JSONField(_("counts"), default=dict, editable=False)
@@ -102,7 +113,7 @@ class TrainingRun(models.Model):
                 fields=["state"], condition=Q(state="published"), name="training_run_one_published"
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=["ready", "published", "retired"]) | Q(has_artifact=True),
+                condition=~Q(state__in=["evaluating", "ready", "published"]) | Q(has_artifact=True),
                 name="training_run_published_has_artifact",
             ),
             models.CheckConstraint(condition=Q(progress__range=(0, 1)), name="training_run_progress_0_to_1"),
@@ -122,6 +133,29 @@ class TrainingRun(models.Model):
         return self.state in self.ACTIVE
 
     @property
+    def is_disposable(self) -> bool:
+        """Whether the run may be deleted with its files. One that still publishes itself is not at its end."""
+        return self.state in self.DISPOSABLE and not self.waits_to_publish_itself
+
+    @property
+    def epoch(self) -> int:
+        """The last finished epoch, 0 before the first."""
+        return int(self.losses[-1]["epoch"]) if self.losses else 0
+
+    @property
+    def epochs(self) -> int | None:
+        """How many epochs the training has; None when its configuration does not say."""
+        return self.config.get("epochs")
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the last epoch ends, by the epochs so far; None when nothing is known of it."""
+        if self.phase != self.Phase.TRAINING or not self.losses or not self.epochs:
+            return None
+        recent = [entry["seconds"] for entry in self.losses[-5:]]
+        return (self.epochs - self.epoch) * sum(recent) / len(recent)
+
+    @property
     def waits_to_publish_itself(self) -> bool:
         return self.state == self.State.READY and self.publishes_itself
 
@@ -132,3 +166,20 @@ class TrainingRun(models.Model):
     @property
     def checkpoint_path(self) -> Path:
         return Path(settings.ARTIFACTS_DIR) / "checkpoints" / str(self.key)
+
+
+class RunLog(models.Model):
+    """One line of what a run's worker logged. `recommender.run_logs` writes them, and drops the oldest."""
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="log")
+    created_at = models.DateTimeField(_("when"), default=timezone.now)
+    level = models.CharField(_("level"), max_length=10)
+    message = models.TextField(_("message"))
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name = _("line of a run's log")
+        verbose_name_plural = _("lines of a run's log")
+
+    def __str__(self) -> str:
+        return self.message

@@ -1,4 +1,4 @@
-"""A training run from its row in the database to a published model. Runs in a worker; brings in JAX."""
+"""A training run from its row in the database to a model on disk. Runs in a worker; brings in JAX."""
 
 import logging
 import shutil
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from django.db import InterfaceError, OperationalError
 
-from recommender import lifecycle, locks, services
+from recommender import lifecycle, locks, run_logs
 from recommender.engine.artifact import ArtifactError, load_artifact, write_artifact
 from recommender.engine.ratings import RatingMatrix
 from recommender.engine.training import TrainingStopped
 from recommender.models import TrainingRun
-from recommender.progress import report
+from recommender.progress import BEGINS, is_cancelled, report
 from recommender.snapshot import load_ratings
 from recommender.trainers import TRAINERS, Arrays
 
@@ -20,49 +20,46 @@ logger = logging.getLogger(__name__)
 
 
 def execute(run_id: int) -> None:
-    """Bring the run to its end, from its last checkpoint when a worker before this one was killed.
+    """Bring the run to a model on disk, from its last checkpoint when a worker before this one was stopped or killed.
 
-    Returns at once when another worker holds the run or when it has ended. What goes wrong with the data or the
-    training ends the run as failed, with the reason; a database that went away does not: the run stays running, and
-    `tasks.resume_interrupted_runs` sends it again.
+    Returns at once when another worker holds the run or when it needs no training. What goes wrong with the data or
+    the training ends the run as failed, with the reason; a database that went away does not: the run stays running,
+    and `tasks.resume_interrupted_runs` sends it again. A worker that is told to stop puts the run back in the queue.
     """
     with locks.held(run_id) as acquired:
         if not acquired:
             logger.info("Training run %s is in another worker's hands.", run_id)
             return
         run = TrainingRun.objects.get(pk=run_id)
-        if run.state == TrainingRun.State.QUEUED:
-            lifecycle.move(run, TrainingRun.State.RUNNING)
-        if run.state == TrainingRun.State.RUNNING:
-            _train_or_explain(run)
-        if run.waits_to_publish_itself:
-            _publish(run)
+        with run_logs.kept(run):
+            if run.state == TrainingRun.State.QUEUED:
+                lifecycle.move(run, TrainingRun.State.RUNNING)
+            if run.state == TrainingRun.State.RUNNING:
+                _train_or_explain(run)
 
 
 def _train_or_explain(run: TrainingRun) -> None:
+    logger.info("%s of %s begins.", "Going on with the training" if run.losses else "Training", run)
+    end: dict[str, Any]
     try:
         metrics = _train(run)
     except (OperationalError, InterfaceError):
         raise
-    except TrainingStopped:
-        end: dict[str, Any] = {"to": TrainingRun.State.CANCELLED}
+    except TrainingStopped as stop:
+        logger.info("Training of %s: %s.", run, stop)
+        if not is_cancelled(run):
+            lifecycle.move(run, TrainingRun.State.QUEUED, phase=TrainingRun.Phase.WAITING)
+            return
+        end = {"to": TrainingRun.State.CANCELLED}
     except Exception as error:
         logger.exception("Training run %s failed", run)
         end = {"to": TrainingRun.State.FAILED, "error": _explained(error)}
     else:
-        end = {"to": TrainingRun.State.READY, "phase": TrainingRun.Phase.DONE, "progress": 1.0, **metrics}
+        end = {"to": TrainingRun.State.EVALUATING, "phase": TrainingRun.Phase.EVALUATING, **metrics}
+        end["progress"] = BEGINS[TrainingRun.Phase.EVALUATING]
     # Before the move: once the run has ended, nobody comes back to clean up.
     shutil.rmtree(run.checkpoint_path, ignore_errors=True)
     lifecycle.move(run, **end)
-
-
-def _publish(run: TrainingRun) -> None:
-    try:
-        services.publish(run)
-    except services.PublishError as error:
-        logger.error("Training run %s is ready and cannot be published: %s", run, error)
-        run.publishes_itself, run.error = False, str(error)
-        run.save(update_fields=["publishes_itself", "error"])
 
 
 def _train(run: TrainingRun) -> dict[str, Any]:
@@ -117,6 +114,6 @@ def _write(run: TrainingRun, arrays: Arrays) -> None:
 
 def _explained(error: Exception) -> str:
     """What staff read: the message of an error that was raised for them, and the kind of any other."""
-    if isinstance(error, ValueError | ArtifactError | services.PublishError | OSError):
+    if isinstance(error, ValueError | ArtifactError | OSError):
         return str(error) or type(error).__name__
     return f"Unexpected {type(error).__name__}: {error}. The worker's log has the details."

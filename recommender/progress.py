@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from recommender import workers
 from recommender.models import TrainingRun
 
 #: Where on the way from 0 to 1 each phase begins; training goes on to where writing begins.
@@ -10,7 +11,8 @@ BEGINS = {
     TrainingRun.Phase.SNAPSHOT: 0.0,
     TrainingRun.Phase.PREPARING: 0.02,
     TrainingRun.Phase.TRAINING: 0.05,
-    TrainingRun.Phase.WRITING: 0.95,
+    TrainingRun.Phase.WRITING: 0.93,
+    TrainingRun.Phase.EVALUATING: 0.95,
 }
 
 
@@ -45,6 +47,11 @@ def losses_of(epoch: Epoch) -> dict[str, Any]:
 
 def is_cancelled(run: TrainingRun) -> bool:
     return TrainingRun.objects.filter(pk=run.pk, cancel_requested=True).exists()
+
+
+def must_stop(run: TrainingRun) -> bool:
+    """Whether the training is to end at the epoch that it has reached: somebody cancelled it, or its worker stops."""
+    return is_cancelled(run) or workers.is_stopping()
 
 
 def _write(run: TrainingRun, **fields: Any) -> None:

@@ -1,12 +1,14 @@
 """What staff, schedules and commands do with training runs."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from catalog.models import User
-from recommender import configs, lifecycle, tasks
+from recommender import configs, lifecycle, locks, tasks
 from recommender.engine.artifact import ArtifactError, load_artifact
 from recommender.models import TrainingRun
 
@@ -34,19 +36,20 @@ def launch_training(
     run = TrainingRun.objects.create(
         started_by=started_by, family=family, config=config, publishes_itself=publishes_itself
     )
-    transaction.on_commit(lambda: tasks.enqueue(run.pk))
+    transaction.on_commit(lambda: tasks.enqueue(run))
     return run
 
 
+@transaction.atomic
 def cancel(run: TrainingRun) -> None:
-    """Cancel a queued run at once; ask a running one to stop at the end of its epoch."""
-    with transaction.atomic():
-        current = TrainingRun.objects.select_for_update().get(pk=run.pk)
-        if current.state == TrainingRun.State.RUNNING:
-            current.cancel_requested = True
-            current.save(update_fields=["cancel_requested"])
-        else:
-            lifecycle.move(current, TrainingRun.State.CANCELLED)
+    """Cancel a run at once, or ask the worker that trains it to stop at the end of its epoch."""
+    current = TrainingRun.objects.select_for_update().get(pk=run.pk)
+    if current.state == TrainingRun.State.RUNNING and locks.is_held(run.pk):
+        current.cancel_requested = True
+        current.save(update_fields=["cancel_requested"])
+        return
+    lifecycle.move(current, TrainingRun.State.CANCELLED)
+    transaction.on_commit(lambda: _remove(current.checkpoint_path))
 
 
 def publish(run: TrainingRun) -> None:
@@ -58,9 +61,30 @@ def publish(run: TrainingRun) -> None:
         raise PublishError(str(error)) from error
 
 
+def retire(run: TrainingRun) -> None:
+    """Set aside a model that is ready. Raises ImpossibleMove, also for the published one, which others depend on."""
+    if run.state == TrainingRun.State.PUBLISHED:
+        raise lifecycle.ImpossibleMove(f"{run} is served. Publish another model, or roll back, first.")
+    lifecycle.move(run, TrainingRun.State.RETIRED, publishes_itself=False)
+
+
+@transaction.atomic
+def delete(run: TrainingRun) -> None:
+    """Delete a run that has ended, with its files. Raises ImpossibleMove when it is published or not at its end."""
+    current = TrainingRun.objects.select_for_update().get(pk=run.pk)
+    if not current.is_disposable:
+        raise lifecycle.ImpossibleMove(
+            f"{run} is {current.get_state_display().lower()}. Cancel it, or publish another model, first."
+        )
+    current.delete()
+    transaction.on_commit(lambda: (_remove(run.artifact_path), _remove(run.checkpoint_path)))
+
+
 def roll_back() -> TrainingRun:
     """Publish the model that was served before the present one. Raises PublishError when there is none."""
-    previous = TrainingRun.objects.filter(state=TrainingRun.State.RETIRED, published_at__isnull=False)
+    previous = TrainingRun.objects.filter(
+        state=TrainingRun.State.RETIRED, published_at__isnull=False, has_artifact=True
+    )
     run = previous.order_by("-published_at").first()
     if run is None:
         raise PublishError("No model was published before this one.")
@@ -77,3 +101,7 @@ def launch_first_trainings() -> TrainingRun:
         first = launch_training(started_by=None, family=TrainingRun.Family.PAPER)
         launch_training(started_by=None)
     return first
+
+
+def _remove(directory: Path) -> None:
+    shutil.rmtree(directory, ignore_errors=True)

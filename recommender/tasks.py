@@ -1,7 +1,9 @@
 """Celery tasks: thin callers of the functions that do the work."""
 
-from celery import shared_task
+from celery import current_app, shared_task
+from django.conf import settings
 
+from recommender import workers
 from recommender.models import TrainingRun
 
 MESSAGE_EXPIRES_S = 24 * 3600
@@ -9,18 +11,24 @@ MESSAGE_EXPIRES_S = 24 * 3600
 REPEATED_MESSAGE_EXPIRES_S = 60
 
 
-@shared_task
+@shared_task(soft_time_limit=settings.TRAINING_TIME_LIMIT_S, time_limit=settings.TRAINING_TIME_LIMIT_S + 300)
 def train(run_id: int) -> None:
-    """Bring a run to its end. Safe to send twice: one worker holds a run at a time, and an ended run is left alone."""
-    from recommender import (
-        pipeline,
-    )  # brings in the engine, which a web process that only enqueues never needs
+    """Bring a run to a model on disk, and have it evaluated. Safe to send twice: one worker holds a run at a time,
+    and an ended run is left alone."""
+    workers.bound_threads(settings.TRAINING_THREADS)
+    from recommender import pipeline  # brings in the engine, which a web process that only enqueues never needs
 
     pipeline.execute(run_id)
+    run = TrainingRun.objects.unfinished().filter(pk=run_id).first()
+    if run is not None:
+        enqueue(run)
 
 
-def enqueue(run_id: int, expires_s: int = MESSAGE_EXPIRES_S) -> None:
-    train.apply_async(args=(run_id,), expires=expires_s)
+def enqueue(run: TrainingRun, expires_s: int = MESSAGE_EXPIRES_S) -> None:
+    """Send what comes next for an unfinished run: its training, or its evaluation and what follows from it."""
+    is_trained = run.state not in (TrainingRun.State.QUEUED, TrainingRun.State.RUNNING)
+    name = settings.AFTER_TRAINING_TASK if is_trained else train.name
+    current_app.send_task(name, args=(run.pk,), expires=expires_s)
 
 
 @shared_task
@@ -28,6 +36,6 @@ def resume_interrupted_runs() -> None:
     """Send again what no worker holds: a killed worker's run, or one whose message the broker lost."""
     from recommender import locks
 
-    for run_id in TrainingRun.objects.unfinished().values_list("pk", flat=True):
-        if not locks.is_held(run_id):
-            enqueue(run_id, REPEATED_MESSAGE_EXPIRES_S)
+    for run in TrainingRun.objects.unfinished():
+        if not locks.is_held(run.pk):
+            enqueue(run, REPEATED_MESSAGE_EXPIRES_S)

@@ -11,7 +11,7 @@ from recommender.engine.history_config import HistoryConfig
 from recommender.engine.preparation import prepare
 from recommender.engine.ratings import RatingMatrix
 from recommender.models import TrainingRun
-from recommender.progress import is_cancelled, losses_of, report, report_epoch
+from recommender.progress import losses_of, must_stop, report, report_epoch
 from recommender.snapshot import load_content
 
 Phase = TrainingRun.Phase
@@ -29,7 +29,7 @@ def train_paper(run: TrainingRun, ratings: RatingMatrix) -> Arrays:
         config,
         checkpoint_dir=run.checkpoint_path / "epochs",
         on_epoch=lambda epoch: report_epoch(run, epoch),
-        should_stop=lambda: is_cancelled(run),
+        should_stop=lambda: must_stop(run),
     )
     # A worker killed between keeping an epoch and reporting it left a gap, which the checkpoint fills.
     run.losses = [losses_of(epoch) for epoch in model.reports]
@@ -53,7 +53,7 @@ def train_history(run: TrainingRun, ratings: RatingMatrix) -> Arrays:
         content,
         HistoryConfig.from_dict(run.config),
         on_epoch=lambda epoch: report_epoch(run, epoch),
-        should_stop=lambda: is_cancelled(run),
+        should_stop=lambda: must_stop(run),
     )
     run.metrics = {}
     return model.to_arrays()

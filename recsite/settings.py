@@ -1,5 +1,6 @@
 """Settings, read from the environment. Every variable is documented in `.env.example`."""
 
+import os
 from pathlib import Path
 
 import django_stubs_ext
@@ -216,7 +217,19 @@ SPECTACULAR_SETTINGS = {
 # Celery's name for a socket's address, and for the number of the database there.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"recommender.tasks.train": {"queue": "training"}}
+CELERY_TASK_ROUTES = {
+    "recommender.tasks.train": {"queue": "training"},
+    "evaluation.judging.*": {"queue": "judging"},
+    "evaluation.*": {"queue": "evaluation"},
+}
+# What a task may take, in seconds: the first ends it with an exception, the second with its process. Tasks that may
+# take longer say so themselves.
+CELERY_TASK_SOFT_TIME_LIMIT, CELERY_TASK_TIME_LIMIT = 600, 660
+TRAINING_TIME_LIMIT_S = env.int("TRAINING_TIME_LIMIT_S", default=8 * 3600)
+# Leaves a core to the site where there are several.
+TRAINING_THREADS = env.int("TRAINING_THREADS", default=max(1, len(os.sched_getaffinity(0)) - 1))
+# The task that measures a trained run and publishes it if it may be, by name: the recommender knows no evaluation.
+AFTER_TRAINING_TASK = "evaluation.tasks.decide"
 CELERY_TASK_IGNORE_RESULT = True
 # A task is acknowledged when it is done, and goes back to the queue when its worker process dies.
 CELERY_TASK_ACKS_LATE = True
@@ -227,7 +240,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # JAX starts threads, and threads do not survive fork: a forked child of a process that runs JAX can deadlock.
 CELERY_WORKER_POOL_START_METHOD = "spawn"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 24 * 3600}
+# A message that is not acknowledged for that long is delivered again: longer than the longest task.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": TRAINING_TIME_LIMIT_S + 3600}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "resume interrupted training": {

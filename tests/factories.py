@@ -102,6 +102,7 @@ def published_model(
         metrics={},
     )
     lifecycle.move(run, TrainingRun.State.RUNNING)
-    lifecycle.move(run, TrainingRun.State.READY, has_artifact=True)
+    lifecycle.move(run, TrainingRun.State.EVALUATING, has_artifact=True)
+    lifecycle.move(run, TrainingRun.State.READY)
     lifecycle.publish(run)
     return run

@@ -43,7 +43,7 @@ def celery_worker(log: Path) -> Iterator[subprocess.Popen[bytes]]:
                 "recsite",
                 "worker",
                 "-Q",
-                "training,default",
+                "training,evaluation,default",
                 "-c",
                 "1",
                 "-l",

@@ -159,13 +159,13 @@ class TestTrainingRuns:
     def test_train_now_queues_a_training(
         self, boss: Client, django_capture_on_commit_callbacks, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        sent: list[int] = []
+        sent: list[TrainingRun] = []
         monkeypatch.setattr("recommender.tasks.enqueue", sent.append)
         assert "Train now" in boss.get(self.list_address).content.decode()
         with django_capture_on_commit_callbacks(execute=True):
             response = boss.post(self.list_address + "train-now/")
         run = TrainingRun.objects.get()
-        assert sent == [run.pk]
+        assert sent == [run]
         assert run.started_by == User.objects.get(username="boss")
         assert response.headers["Location"] == f"{self.list_address}{run.pk}/change/"
 

@@ -14,7 +14,9 @@ S = TrainingRun.State
 
 def run_in(state: str) -> TrainingRun:
     return TrainingRun.objects.create(
-        state=state, has_artifact=state in (S.READY, S.PUBLISHED, S.RETIRED), error="broke" if state == S.FAILED else ""
+        state=state,
+        has_artifact=state in (S.EVALUATING, S.READY, S.PUBLISHED, S.RETIRED),
+        error="broke" if state == S.FAILED else "",
     )
 
 
@@ -48,7 +50,9 @@ def test_moves_stamp_the_times() -> None:
     lifecycle.move(run, S.RUNNING)
     assert run.started_at
     assert not run.finished_at
-    lifecycle.move(run, S.READY, has_artifact=True)
+    lifecycle.move(run, S.EVALUATING, has_artifact=True)
+    assert not run.finished_at
+    lifecycle.move(run, S.READY)
     assert run.finished_at
     assert not run.published_at
     lifecycle.move(run, S.PUBLISHED)

@@ -3,8 +3,8 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from recommender import services
-from recommender.models import TrainingRun
+from recommender import lifecycle, locks, services
+from recommender.models import RunLog, TrainingRun
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("artifacts_dir")]
@@ -27,12 +27,12 @@ def test_a_configuration_the_engine_does_not_take_is_refused_by_name() -> None:
 def test_the_task_is_sent_when_the_row_is_there_for_the_worker(
     django_capture_on_commit_callbacks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent: list[int] = []
+    sent: list[TrainingRun] = []
     monkeypatch.setattr("recommender.tasks.enqueue", sent.append)
     with django_capture_on_commit_callbacks(execute=True):
         run = services.launch_training(started_by=None)
         assert sent == []
-    assert sent == [run.pk]
+    assert sent == [run]
 
 
 def test_a_queued_run_is_cancelled_at_once_and_a_running_one_is_asked() -> None:
@@ -41,9 +41,47 @@ def test_a_queued_run_is_cancelled_at_once_and_a_running_one_is_asked() -> None:
     queued.refresh_from_db()
     assert queued.state == S.CANCELLED
     running = TrainingRun.objects.create(state=S.RUNNING)
-    services.cancel(running)
+    with locks.held(running.pk):
+        services.cancel(running)
     running.refresh_from_db()
     assert (running.state, running.cancel_requested) == (S.RUNNING, True)
+
+
+@pytest.mark.parametrize("state", [S.RUNNING, S.EVALUATING])
+def test_a_run_that_no_worker_trains_is_cancelled_at_once(state: str, django_capture_on_commit_callbacks) -> None:
+    run = TrainingRun.objects.create(state=state, has_artifact=True)
+    run.checkpoint_path.mkdir(parents=True)
+    with django_capture_on_commit_callbacks(execute=True):
+        services.cancel(run)
+    run.refresh_from_db()
+    assert run.state == S.CANCELLED
+    assert not run.checkpoint_path.exists()
+
+
+def test_a_run_is_deleted_with_its_files_unless_it_is_served_or_worked_on(django_capture_on_commit_callbacks) -> None:
+    old, served = (factories.published_model({1: [1.0], 2: [2.0]}) for _ in range(2))
+    old.refresh_from_db()
+    RunLog.objects.create(run=old, level="INFO", message="begins")
+    with django_capture_on_commit_callbacks(execute=True):
+        services.delete(old)
+    assert not old.artifact_path.exists()
+    assert list(TrainingRun.objects.all()) == [served]
+    assert not RunLog.objects.exists()
+    for run in (served, TrainingRun.objects.create(), TrainingRun.objects.create(state=S.READY, has_artifact=True)):
+        with pytest.raises(lifecycle.ImpossibleMove, match=f"{run} is"):
+            services.delete(run)
+    assert served.artifact_path.exists()
+
+
+def test_a_ready_model_is_retired_and_the_served_one_is_not() -> None:
+    served = factories.published_model({1: [1.0], 2: [2.0]})
+    ready = TrainingRun.objects.create(state=S.READY, has_artifact=True)
+    services.retire(ready)
+    ready.refresh_from_db()
+    assert (ready.state, ready.waits_to_publish_itself) == (S.RETIRED, False)
+    with pytest.raises(lifecycle.ImpossibleMove, match="is served"):
+        services.retire(served)
+    assert TrainingRun.objects.published().get() == served
 
 
 def test_a_model_with_a_changed_file_is_not_published() -> None:
