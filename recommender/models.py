@@ -145,14 +145,15 @@ class TrainingRun(models.Model):
     @property
     def epochs(self) -> int | None:
         """How many epochs the training has; None when its configuration does not say."""
-        return self.config.get("epochs")
+        epochs: int | None = self.config.get("epochs")
+        return epochs
 
     @property
     def seconds_left(self) -> float | None:
         """Until the last epoch ends, by the epochs so far; None when nothing is known of it."""
         if self.phase != self.Phase.TRAINING or not self.losses or not self.epochs:
             return None
-        recent = [entry["seconds"] for entry in self.losses[-5:]]
+        recent: list[float] = [entry["seconds"] for entry in self.losses[-5:]]
         return (self.epochs - self.epoch) * sum(recent) / len(recent)
 
     @property

@@ -77,7 +77,7 @@ def delete(run: TrainingRun) -> None:
             f"{run} is {current.get_state_display().lower()}. Cancel it, or publish another model, first."
         )
     current.delete()
-    transaction.on_commit(lambda: (_remove(run.artifact_path), _remove(run.checkpoint_path)))
+    transaction.on_commit(lambda: _remove(run.artifact_path, run.checkpoint_path))
 
 
 def roll_back() -> TrainingRun:
@@ -103,5 +103,6 @@ def launch_first_trainings() -> TrainingRun:
     return first
 
 
-def _remove(directory: Path) -> None:
-    shutil.rmtree(directory, ignore_errors=True)
+def _remove(*directories: Path) -> None:
+    for directory in directories:
+        shutil.rmtree(directory, ignore_errors=True)

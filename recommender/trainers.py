@@ -43,7 +43,7 @@ def train_paper(run: TrainingRun, ratings: RatingMatrix) -> Arrays:
 
 
 def train_history(run: TrainingRun, ratings: RatingMatrix) -> Arrays:
-    """The history two-tower model, on all interactions and the whole catalogue."""
+    """The history two-tower model, on all interactions and the whole catalogue, from the last checkpoint."""
     report(run, Phase.PREPARING)
     content = load_content()
     counts = {"interactions": len(ratings), "users_kept": ratings.n_users, "items_kept": len(content.item_ids)}
@@ -52,6 +52,7 @@ def train_history(run: TrainingRun, ratings: RatingMatrix) -> Arrays:
         ratings,
         content,
         HistoryConfig.from_dict(run.config),
+        checkpoint_dir=run.checkpoint_path / "epochs",
         on_epoch=lambda epoch: report_epoch(run, epoch),
         should_stop=lambda: must_stop(run),
     )

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
@@ -25,11 +25,10 @@ MAX_LOG_BYTES = 10 * 2**20
 class Child:
     """One supervised process, in a session of its own so that Ctrl-C reaches it only through the supervisor."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, *, environment: Mapping[str, str], echo: bool):
+    def __init__(self, name: str, command: Sequence[str], log: Path, *, echo: bool):
         self.name = name
         self.command = command
         self.log = log
-        self.environment = environment
         self.echo = echo
         self.failures = 0
         self.due = 0.0
@@ -43,7 +42,7 @@ class Child:
             self.process = subprocess.Popen(  # noqa: S603
                 [str(Path(sys.prefix) / "bin" / self.command[0]), *self.command[1:]],
                 cwd=embedded.BASE_DIR,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **self.environment},
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -93,14 +92,12 @@ class Supervisor:
     ) -> None:
         self.close()
 
-    def start(
-        self, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None, echo: bool = False
-    ) -> Child:
+    def start(self, name: str, command: Sequence[str], *, echo: bool = False) -> Child:
         """Start a process that logs to `NAME.log`; with `echo`, its output is shown too."""
         log = self._log_dir / f"{name}.log"
         if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
-        child = Child(name, command, log, environment=environment or {}, echo=echo)
+        child = Child(name, command, log, echo=echo)
         self._children.append(child)
         self._tell_watcher(f"+{child.start()}")
         return child

@@ -5,10 +5,11 @@ the length of the history and meets each item's popularity. Both towers are dist
 (`item_item`), which they follow on random parts of histories; `towers` computes them without JAX.
 """
 
+import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -22,6 +23,7 @@ from scipy import linalg, sparse
 from recommender.engine import item_item, rating_head
 from recommender.engine.content import ItemContent, content_kernel, franchises, title_similarity
 from recommender.engine.history_config import HistoryConfig
+from recommender.engine.history_state import HistoryEpoch, Keeper, Params, State
 from recommender.engine.ratings import UNRATED, RatingMatrix
 from recommender.engine.towers import HistoryModel
 from recommender.engine.training import TrainingStopped
@@ -33,8 +35,9 @@ EMPHASIS = 0.3
 #: Ridge of the regression from content to vectors, with 1 for an item's likeness to itself.
 CONTENT_RIDGE = 1.0
 _NEVER = -1e9
+PARAMS = ("inputs", "outputs", "popularity")
 
-Params = dict[str, jax.Array]
+logger = logging.getLogger(__name__)
 
 
 class HistoryTwoTower(nn.Module):
@@ -75,32 +78,24 @@ def distillation_loss(
     return -jnp.where(watched, 0, target * log_probabilities).sum(axis=1).mean()
 
 
-@dataclass(frozen=True)
-class HistoryEpoch:
-    """How the training stands after an epoch, the first of which is 1. `train_loss` is the distillation's."""
-
-    epoch: int
-    epochs: int
-    train_loss: float
-    seconds: float
-
-
 def train(
     ratings: RatingMatrix,
     content: ItemContent,
     config: HistoryConfig,
     *,
+    checkpoint_dir: Path | None = None,
     on_epoch: Callable[[HistoryEpoch], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> HistoryModel:
     """Train on all interactions of `ratings`, those without a rating and of users with one rating included.
 
-    The same data, content, configuration and machine give the same arrays.
+    The same data, content, configuration and machine give the same arrays, with or without an interruption.
 
     Args:
         ratings: every item must be in `content`.
         content: the whole catalogue; each of its items gets a vector.
-        on_epoch: called after each epoch.
+        checkpoint_dir: where each finished epoch is kept, and looked for; None keeps none.
+        on_epoch: called after each epoch, once it is kept, and with the last one that was kept before.
         should_stop: asked before the teacher is fitted and after each epoch.
 
     Raises:
@@ -129,8 +124,9 @@ def train(
     if not rated.any() or not len(known):
         raise ValueError("there are no ratings to train on. Load a data set, or wait until people have rated.")
     similarity = title_similarity(content.titles)
+    keeper = checkpoint_dir and Keeper(checkpoint_dir, config, ratings, content.item_ids[known])
     inputs, outputs, popularity = _distil(
-        watched[:, known], rating_matrix[:, known], similarity[known][:, known], config, on_epoch, should_stop
+        watched[:, known], rating_matrix[:, known], similarity[known][:, known], config, keeper, on_epoch, should_stop
     )
     head = rating_head.fit(
         rating_matrix, factors=config.rating_factors, iterations=config.rating_iterations, seed=config.seed
@@ -153,6 +149,7 @@ def _distil(
     ratings: sparse.csr_matrix,
     similarity: sparse.csr_matrix,
     config: HistoryConfig,
+    keeper: Keeper | None,
     on_epoch: Callable[[HistoryEpoch], None] | None,
     should_stop: Callable[[], bool] | None,
 ) -> tuple[NDArray[np.float32], ...]:
@@ -164,23 +161,25 @@ def _distil(
     teacher = item_item.item_weights(products, config.l2 + config.dropout_ridge * taken)
     counts = np.asarray((ratings > 0).sum(axis=0)).ravel()
     prior = (config.popularity_weight * counts / max(counts.max(), 1)).astype(np.float32)
-    rank = config.factors - 1
-    inputs, outputs = item_item.low_rank(teacher, products, np.maximum(taken, 1) ** EMPHASIS, rank, seed=config.seed)
-    del products
-    padding = ((0, 0), (0, rank - inputs.shape[1]))
-    params: Params = {
-        "inputs": jnp.asarray(np.pad(inputs, padding)),
-        "outputs": jnp.asarray(np.pad(outputs, padding)),
-        "popularity": jnp.asarray(prior),
-    }
     histories = _Histories(ratings, seed=config.seed)
     model = HistoryTwoTower(len(prior), config.factors)
     optimiser = optax.adam(
         optax.cosine_decay_schedule(config.learning_rate, config.epochs * config.steps_per_epoch), b2=0.99
     )
-    state = optimiser.init(params)
+    restored = keeper.restore(PARAMS, optimiser) if keeper is not None else None
+    if restored is None:
+        weights = np.maximum(taken, 1) ** EMPHASIS
+        params = _initial_params(teacher, products, weights, prior, config)
+        state, reports = optimiser.init(params), []
+    else:
+        params, state, reports = restored.params, restored.optimiser, restored.reports
+        histories.queue, histories.rng.bit_generator.state = restored.queue, restored.rng
+        logger.info("Going on from the checkpoint of epoch %s", len(reports))
+        if on_epoch is not None:
+            on_epoch(reports[-1])
+    del products
     step = jax.jit(partial(_step, model, optimiser, config.temperature, config.temperature_decay))
-    for epoch in range(1, config.epochs + 1):
+    for epoch in range(len(reports) + 1, config.epochs + 1):
         started = time.perf_counter()
         losses = []
         for _ in range(config.steps_per_epoch):
@@ -192,11 +191,29 @@ def _distil(
         report = HistoryEpoch(epoch, config.epochs, float(np.mean(losses)), time.perf_counter() - started)
         if not np.isfinite(report.train_loss):
             raise ValueError(f"the loss is {report.train_loss} in epoch {epoch}; try a smaller learning_rate")
+        reports.append(report)
+        if keeper is not None:
+            keeper.save(State(params, state, histories.queue, dict(histories.rng.bit_generator.state), reports))
         if on_epoch is not None:
             on_epoch(report)
         if should_stop is not None and should_stop():
             raise TrainingStopped(f"stopped after epoch {epoch} of {config.epochs}")
-    return tuple(np.asarray(params[name]) for name in ("inputs", "outputs", "popularity"))
+    return tuple(np.asarray(params[name]) for name in PARAMS)
+
+
+def _initial_params(
+    teacher: NDArray[np.float32],
+    products: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    prior: NDArray[np.float32],
+    config: HistoryConfig,
+) -> Params:
+    """The towers that follow the teacher most closely on the histories that there are."""
+    rank = config.factors - 1
+    inputs, outputs = item_item.low_rank(teacher, products, weights, rank, seed=config.seed)
+    padding = ((0, 0), (0, rank - inputs.shape[1]))
+    arrays = (np.pad(inputs, padding), np.pad(outputs, padding), prior)
+    return {name: jnp.asarray(array) for name, array in zip(PARAMS, arrays, strict=True)}
 
 
 def _step(

@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -135,6 +138,36 @@ def test_training_stops_when_told(ratings):
     reports = []
     with pytest.raises(TrainingStopped, match="epoch 2 of 3"):
         train(ratings, catalogue(), SMALL, on_epoch=reports.append, should_stop=lambda: len(reports) == 2)
+
+
+def test_an_interrupted_training_goes_on_to_the_same_model(ratings, tmp_path: Path):
+    whole = train(ratings, catalogue(), SMALL)
+    before, after = [], []
+    with pytest.raises(TrainingStopped):
+        train(
+            ratings,
+            catalogue(),
+            SMALL,
+            checkpoint_dir=tmp_path,
+            on_epoch=before.append,
+            should_stop=lambda: len(before) == 2,
+        )
+    resumed = train(ratings, catalogue(), SMALL, checkpoint_dir=tmp_path, on_epoch=after.append)
+    assert [report.epoch for report in after] == [2, 3]
+    assert after[0] == before[1]
+    np.testing.assert_array_equal(resumed.item_embeddings, whole.item_embeddings)
+    np.testing.assert_array_equal(resumed.history_embeddings, whole.history_embeddings)
+
+
+def test_a_checkpoint_of_other_settings_or_data_is_not_gone_on_from(ratings, tmp_path: Path):
+    train(ratings, catalogue(), SMALL, checkpoint_dir=tmp_path / "kept")
+    hotter = HistoryConfig.from_dict(SMALL.to_dict() | {"temperature": 20.0})
+    fewer = ratings.select(np.arange(len(ratings)) > 0)
+    for number, (data, config, begins) in enumerate([(ratings, SMALL, 3), (ratings, hotter, 1), (fewer, SMALL, 1)]):
+        directory = shutil.copytree(tmp_path / "kept", tmp_path / str(number))
+        reports = []
+        train(data, catalogue(), config, checkpoint_dir=directory, on_epoch=reports.append)
+        assert reports[0].epoch == begins
 
 
 def test_an_item_without_content_is_named():

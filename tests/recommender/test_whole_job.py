@@ -117,6 +117,28 @@ def test_a_killed_worker_loses_no_finished_epoch(community: list[int], tmp_path:
     assert TrainingRun.objects.published().get() == run
 
 
+def test_a_worker_told_to_stop_ends_its_epoch_and_puts_the_run_back(community: list[int], tmp_path: Path) -> None:
+    run = services.launch_training(
+        started_by=None, family=TrainingRun.Family.HISTORY, config={"factors": 8, "epochs": 300, "steps_per_epoch": 4}
+    )
+    log = tmp_path / "worker.log"
+    with processes.celery_worker(log) as worker:
+        processes.wait_until(lambda: state(run) == S.RUNNING and len(run.losses) >= 2, log)
+        worker.terminate()
+        assert worker.wait(timeout=processes.DEADLINE_S) == 0
+    assert (state(run), run.phase) == (S.QUEUED, run.Phase.WAITING)
+    before = run.losses
+    assert len(before) < 300
+    with processes.celery_worker(log):
+        processes.wait_until(lambda: state(run) in (S.PUBLISHED, S.FAILED), log)
+    assert run.error == ""
+    assert run.losses[: len(before)] == before
+    assert [entry["epoch"] for entry in run.losses] == list(range(1, 301))
+    messages = "\n".join(run.log.values_list("message", flat=True))
+    assert f"stopped after epoch {len(before)} of 300" in messages
+    assert f"Going on from the checkpoint of epoch {len(before)}" in messages
+
+
 def test_a_run_without_ratings_fails_with_a_reason_and_leaves_the_published_model(db: None, tmp_path: Path) -> None:
     published = factories.published_model({1: [1.0], 2: [0.5]})
     run = launch()

@@ -48,9 +48,7 @@ class Command(BaseCommand):
         with Supervisor(embedded.var_dir() / "log", screen.say) as supervisor:
             try:
                 children = {
-                    name: supervisor.start(
-                        name, command, environment=processes.ENVIRONMENT.get(name), echo=name == "web"
-                    )
+                    name: supervisor.start(name, command, echo=name == "web")
                     for name, command in processes.COMMANDS.items()
                 }
                 startup.wait_until_serving(screen, supervisor, children["web"], port)
