@@ -89,7 +89,7 @@ def search_cost(
     Both ways are timed in turn, so that load hits both, and on one core: on a busy machine the threads of a matrix
     product wait for each other longer than they work.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     def exact(user: Floats) -> NDArray[np.int64]:
         return search(user, item_embeddings, k, metric=metric)[0]

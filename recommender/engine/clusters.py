@@ -273,6 +273,6 @@ def _kmeans(item_embeddings: Floats, n_clusters: int | None, seed: int) -> Any:
 
 def _one_thread() -> Any:
     """scikit-learn adds up its threads' shares in the order they finish, so that sums differ from run to run."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     return threadpool_limits(limits=1)

@@ -124,7 +124,7 @@ def train(
     if not rated.any() or not len(known):
         raise ValueError("there are no ratings to train on. Load a data set, or wait until people have rated.")
     similarity = title_similarity(content.titles)
-    keeper = checkpoint_dir and Keeper(checkpoint_dir, config, ratings, content.item_ids[known])
+    keeper = Keeper(checkpoint_dir, config, ratings, content.item_ids[known]) if checkpoint_dir is not None else None
     inputs, outputs, popularity = _distil(
         watched[:, known], rating_matrix[:, known], similarity[known][:, known], config, keeper, on_epoch, should_stop
     )
@@ -204,7 +204,7 @@ def _distil(
 def _initial_params(
     teacher: NDArray[np.float32],
     products: NDArray[np.float32],
-    weights: NDArray[np.float32],
+    weights: NDArray[np.floating],
     prior: NDArray[np.float32],
     config: HistoryConfig,
 ) -> Params:

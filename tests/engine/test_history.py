@@ -10,6 +10,7 @@ from recommender.engine import history
 from recommender.engine.content import ItemContent
 from recommender.engine.history import HistoryTwoTower, distillation_loss, train
 from recommender.engine.history_config import HistoryConfig
+from recommender.engine.history_state import HistoryEpoch
 from recommender.engine.ratings import UNRATED, RatingMatrix
 from recommender.engine.towers import score_items, user_vector
 from recommender.engine.training import TrainingStopped
@@ -142,7 +143,8 @@ def test_training_stops_when_told(ratings):
 
 def test_an_interrupted_training_goes_on_to_the_same_model(ratings, tmp_path: Path):
     whole = train(ratings, catalogue(), SMALL)
-    before, after = [], []
+    before: list[HistoryEpoch] = []
+    after: list[HistoryEpoch] = []
     with pytest.raises(TrainingStopped):
         train(
             ratings,
@@ -165,7 +167,7 @@ def test_a_checkpoint_of_other_settings_or_data_is_not_gone_on_from(ratings, tmp
     fewer = ratings.select(np.arange(len(ratings)) > 0)
     for number, (data, config, begins) in enumerate([(ratings, SMALL, 3), (ratings, hotter, 1), (fewer, SMALL, 1)]):
         directory = shutil.copytree(tmp_path / "kept", tmp_path / str(number))
-        reports = []
+        reports: list[HistoryEpoch] = []
         train(data, catalogue(), config, checkpoint_dir=directory, on_epoch=reports.append)
         assert reports[0].epoch == begins
 
