@@ -14,7 +14,10 @@ Made by `python -m benchmarks.report` from `benchmarks/results/`, which the comm
 shared and noisy: a comparison alternates both sides in one run, and its figure is the median ratio with the lowest and
 the highest of the repeats behind it.
 """
-METRICS = ("ndcg@10", "recall@20", "map@10", "precision@10", "ndcg@100", "recall@50", "coverage@10", "training_s")
+METRICS = ("ndcg@10", "recall@20", "map@10", "precision@10", "ndcg@100", "recall@50", "coverage@10", "novelty@10")
+LIKED = ("liked ndcg@10", "liked recall@20")
+COST = ("training_s", "peak_memory_mb", "model_mb", "per_user_ms")
+BUCKETS = ("1-5", "6-20", "21-100", "over 100")
 
 
 def page() -> str:
@@ -25,11 +28,10 @@ def page() -> str:
 
 def section(result: Mapping[str, Any]) -> str:
     """One benchmark: its command, what it ran on, and its figures."""
-    figures = result["figures"]
-    rows = _quality(figures) if result["name"] == "quality" else _plain(figures)
+    tables = _quality(result["figures"]) if result["name"] == "quality" else _table(_plain(result["figures"]))
     versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
     where = f"{result['date']}, {result['cores']} cores, Python {result['python']}, {versions}"
-    return f"## {result['name']}\n\n    {result['command']}\n\nData: {result['data']}. {where}.\n\n{_table(rows)}\n"
+    return f"## {result['name']}\n\n    {result['command']}\n\nData: {result['data']}. {where}.\n\n{tables}\n"
 
 
 def _plain(figures: Iterable[Mapping[str, Any]]) -> list[list[str]]:
@@ -45,13 +47,37 @@ def _ratio(figure: Mapping[str, Any]) -> str:
     return f"{_number(figure['ratio'])} ({_number(low)} to {_number(high)})"
 
 
-def _quality(figures: Iterable[Mapping[str, Any]]) -> list[list[str]]:
-    rows = [["method", *METRICS, "ours / it, NDCG@10", "ours / it, Recall@20"]]
+def _quality(figures: Iterable[Mapping[str, Any]]) -> str:
+    """The tables of benchmarks/quality.py: lists, those by what was folded in, and what each method costs."""
+    figures = list(figures)
+    lists = [["method", *METRICS, "ours / it, NDCG@10", "ours / it, Recall@20"]]
     for figure in figures:
         ours = [figure.get(f"ours over it, {metric}", {}).get("ratio") for metric in ("ndcg@10", "recall@20")]
-        values = [_number(figure["metrics"][metric]) if metric in figure["metrics"] else "-" for metric in METRICS]
-        rows.append([figure["name"], *values, *("-" if ratio is None else f"{ratio:.3f}" for ratio in ours)])
-    return rows
+        lists.append([*_row(figure, METRICS), *("-" if ratio is None else f"{ratio:.3f}" for ratio in ours)])
+    by_length = [f"{metric}, {bucket} folded in" for metric in ("ndcg@10", "recall@20") for bucket in BUCKETS]
+    folded = [*by_length, "ndcg@10, 3 ratings"]
+    parts = {
+        "Every rated anime of the other half is relevant.": lists,
+        "Those rated 8 or more are relevant.": [["method", *LIKED], *(_row(figure, LIKED) for figure in figures)],
+        "By how many ratings are folded in. The last column folds in 3 of the history, however long it is.": [
+            ["method", *folded],
+            *(_row(figure, folded) for figure in figures),
+        ],
+        "What a method costs: medians of the seeds, on a shared machine.": [
+            ["method", *COST, "setting"],
+            *([*_row(figure, COST), _setting(figure)] for figure in figures),
+        ],
+    }
+    return "\n\n".join(f"{title}\n\n{_table(rows)}" for title, rows in parts.items())
+
+
+def _row(figure: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    metrics = figure["metrics"]
+    return [figure["name"], *(_number(metrics[name]) if name in metrics else "-" for name in names)]
+
+
+def _setting(figure: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_number(value)}" for name, value in figure["setting"].items()) or "-"
 
 
 def _number(value: Any) -> str:

@@ -77,10 +77,11 @@ def _method(module, name, title, settings=({},)):
 METHODS = {
     "popularity": _method("linear", "popularity", "popularity"),
     "item_knn": _method("linear", "item_knn", "item-kNN", _grid(neighbours=(50, 200), shrinkage=(10, 100))),
-    "ease": _method("linear", "ease", "EASE-R", _grid(l2=(200, 400), unrated_weight=(0.0, 0.5))),
+    "ease": _method("linear", "ease", "EASE-R", _grid(l2=(100, 200, 400), unrated_weight=(0.0, 0.5))),
     "edlae": _method("linear", "edlae", "EDLAE, full rank", _grid(l2=(50, 150), dropout=(0.33, 0.5))),
-    "ials": _method("factors", "ials", "iALS (implicit)", _grid(factors=(64, 128), regularisation=(5, 15))),
+    "ials": _method("factors", "ials", "iALS (implicit)", _grid(factors=(64, 128, 256), regularisation=(5, 15, 50))),
     "bpr": _method("factors", "bpr", "BPR (implicit)", _grid(factors=(64, 128), regularisation=(0.01, 0.03))),
+    "warp": _method("factors", "warp", "WARP (LightFM)", _grid(factors=(64, 128), regularisation=(0.0, 1e-5))),
     "elsa": _method("neural", "elsa", "ELSA", _grid(dropout=(0.0, 0.3), epochs=(8, 20))),
     "mult_vae": _method("neural", "mult_vae", "Mult-VAE", _grid(hidden=(200, 600), epochs=(15, 30))),
     "paper_dot": _method("towers", "paper_dot", "paper, weighted average, dot product"),
