@@ -32,13 +32,18 @@ def catalogue() -> CatalogueArrays:
 
 @lru_cache(maxsize=1)
 def _load(version: str) -> CatalogueArrays:
-    rows = np.array(
-        list(Anime.objects.order_by("pk").values_list("pk", "score", "members", "is_adult")), dtype=np.float64
-    ).reshape(-1, 4)
+    columns = ("pk", "score", "members", "is_adult", "site_score__mean", "site_score__ratings")
+    rows = np.array(list(Anime.objects.order_by("pk").values_list(*columns)), dtype=np.float64).reshape(-1, 6)
+    ids, scores, members, is_adult, own_means, own_counts = rows.T
+    own_counts = np.nan_to_num(own_counts)
+    # The community's votes and the site's own, as one: an anime without a score has none of the former.
+    votes = np.where(np.isnan(scores), 0, members) + own_counts
+    totals = np.nan_to_num(scores * members) + np.nan_to_num(own_means * own_counts)
+    means = np.divide(totals, votes, out=scores.copy(), where=own_counts > 0)
     return CatalogueArrays(
-        ids=rows[:, 0].astype(np.int64),
-        weighted_scores=bayesian_average(rows[:, 1], rows[:, 2]),
-        is_adult=rows[:, 3].astype(bool),
+        ids=ids.astype(np.int64),
+        weighted_scores=bayesian_average(means, np.where(own_counts > 0, votes, members)),
+        is_adult=is_adult.astype(bool),
     )
 
 

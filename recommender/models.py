@@ -54,6 +54,12 @@ class TrainingRun(models.Model):
         HISTORY = "history", _("History two-tower")
         PAPER = "paper", _("The paper's two-tower")
 
+    class Cause(models.TextChoices):
+        PERSON = "person", _("A person")
+        FIRST = "first", _("A new site")
+        NIGHTLY = "nightly", _("The nightly schedule")
+        GROWTH = "growth", _("New ratings")
+
     ACTIVE = (State.QUEUED, State.RUNNING, State.EVALUATING)
     #: Its files may go: nobody is served by it, and nobody works on it.
     DISPOSABLE = (State.READY, State.RETIRED, State.FAILED, State.CANCELLED)
@@ -66,6 +72,22 @@ class TrainingRun(models.Model):
         verbose_name=_("started by"),
         null=True,
         blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    cause = models.CharField(_("launched by"), max_length=10, choices=Cause, default=Cause.PERSON, editable=False)
+    data_filter = models.JSONField(_("data filter"), default=dict, blank=True)
+    warm_start = models.BooleanField(
+        _("continue from the published model"),
+        default=False,
+        help_text=_("Begin where it ended, when all that it learnt from is still there; otherwise begin anew."),
+    )
+    continued_from = models.ForeignKey(
+        "self",
+        verbose_name=_("continued from"),
+        null=True,
+        blank=True,
+        editable=False,
         on_delete=models.SET_NULL,
         related_name="+",
     )
@@ -184,3 +206,18 @@ class RunLog(models.Model):
 
     def __str__(self) -> str:
         return self.message
+
+
+class SiteScore(models.Model):
+    """What the site's own people give an anime, as of the last `popularity.refresh`."""
+
+    anime = models.OneToOneField("catalog.Anime", primary_key=True, on_delete=models.CASCADE, related_name="site_score")
+    ratings = models.PositiveIntegerField(_("ratings"))
+    mean = models.FloatField(_("mean"))
+
+    class Meta:
+        verbose_name = _("score on this site")
+        verbose_name_plural = _("scores on this site")
+
+    def __str__(self) -> str:
+        return f"{self.anime_id}: {self.mean:.2f}"

@@ -8,6 +8,7 @@ import numpy as np
 from django.db import InterfaceError, OperationalError
 
 from recommender import lifecycle, locks, run_logs
+from recommender.data_filter import DataFilter
 from recommender.engine.artifact import ArtifactError, load_artifact, write_artifact
 from recommender.engine.ratings import RatingMatrix
 from recommender.engine.training import TrainingStopped
@@ -67,7 +68,9 @@ def _train(run: TrainingRun) -> dict[str, Any]:
     report(run, TrainingRun.Phase.SNAPSHOT)
     ratings = _snapshot(run)
     if not len(ratings):
-        raise ValueError("there are no ratings to train on. Load a data set, or wait until people have rated.")
+        raise ValueError(
+            "there are no ratings to train on. Load a data set, wait until people have rated, or widen the data filter."
+        )
     run.data_fingerprint = ratings.fingerprint()
     run.save(update_fields=["data_fingerprint"])
     arrays = TRAINERS[run.family](run, ratings)
@@ -82,7 +85,7 @@ def _snapshot(run: TrainingRun) -> RatingMatrix:
     if path.exists():
         with np.load(path, allow_pickle=False) as saved:
             return RatingMatrix.from_arrays(saved["user_ids"], saved["item_ids"], saved["ratings"])
-    ratings = load_ratings()
+    ratings = DataFilter.from_dict(run.data_filter).apply(load_ratings())
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name("ratings.unfinished.npz")
     np.savez(

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from catalog.models import User
 from recommender import configs, lifecycle, locks, tasks
+from recommender.data_filter import DataFilter
 from recommender.engine.artifact import ArtifactError, load_artifact
 from recommender.models import TrainingRun
 
@@ -23,18 +24,32 @@ def launch_training(
     started_by: User | None,
     family: str = TrainingRun.Family.HISTORY,
     config: dict[str, Any] | None = None,
+    data_filter: dict[str, Any] | None = None,
+    warm_start: bool = False,
     publishes_itself: bool = True,
+    cause: TrainingRun.Cause = TrainingRun.Cause.PERSON,
 ) -> TrainingRun:
     """Queue a training; the worker gets it when the transaction commits.
 
-    Raises ValidationError that names the field when the configuration is not one the engine takes.
+    Raises ValidationError that names the field when the configuration is not one the engine takes, or the data filter
+    is none.
     """
     try:
         config = configs.checked(family, config or {})
     except ValueError as error:
         raise ValidationError({"config": str(error)}) from error
+    try:
+        data_filter = DataFilter.from_dict(data_filter or {}).to_dict()
+    except ValueError as error:
+        raise ValidationError({"data_filter": str(error)}) from error
     run = TrainingRun.objects.create(
-        started_by=started_by, family=family, config=config, publishes_itself=publishes_itself
+        started_by=started_by,
+        family=family,
+        config=config,
+        data_filter=data_filter,
+        warm_start=warm_start,
+        publishes_itself=publishes_itself,
+        cause=cause,
     )
     transaction.on_commit(lambda: tasks.enqueue(run))
     return run
@@ -98,8 +113,9 @@ def launch_first_trainings() -> TrainingRun:
     Returns the first.
     """
     with transaction.atomic():
-        first = launch_training(started_by=None, family=TrainingRun.Family.PAPER)
-        launch_training(started_by=None)
+        cause = TrainingRun.Cause.FIRST
+        first = launch_training(started_by=None, family=TrainingRun.Family.PAPER, cause=cause)
+        launch_training(started_by=None, cause=cause)
     return first
 
 

@@ -3,7 +3,7 @@
 from celery import current_app, shared_task
 from django.conf import settings
 
-from recommender import workers
+from recommender import cleaning, locks, popularity, workers
 from recommender.models import TrainingRun
 
 MESSAGE_EXPIRES_S = 24 * 3600
@@ -34,8 +34,34 @@ def enqueue(run: TrainingRun, expires_s: int = MESSAGE_EXPIRES_S) -> None:
 @shared_task
 def resume_interrupted_runs() -> None:
     """Send again what no worker holds: a killed worker's run, or one whose message the broker lost."""
-    from recommender import locks
-
     for run in TrainingRun.objects.unfinished():
         if not locks.is_held(run.pk):
             enqueue(run, REPEATED_MESSAGE_EXPIRES_S)
+
+
+@shared_task
+def retrain_nightly() -> None:
+    """Train again when there is anything new to learn from."""
+    from recommender import schedules
+
+    schedules.retrain(TrainingRun.Cause.NIGHTLY)
+
+
+@shared_task
+def retrain_when_grown(ratings: int = 1000, percent: float = 5) -> None:
+    """Train again when that many interactions are new, or that many for each hundred there were."""
+    from recommender import schedules
+
+    schedules.retrain(TrainingRun.Cause.GROWTH, least_new=ratings, least_percent=percent)
+
+
+@shared_task
+def clean_up(keep_last: int = 5, keep_published: int = 3) -> None:
+    """Delete the files of models that nobody will go back to."""
+    cleaning.clean_up(keep_last=keep_last, keep_published=keep_published)
+
+
+@shared_task
+def refresh_popularity() -> None:
+    """Take the site's own ratings into the scores that lists for newcomers are made by."""
+    popularity.refresh()
