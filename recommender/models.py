@@ -96,6 +96,7 @@ class TrainingRun(models.Model):
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.QUEUED, editable=False)
     phase = models.CharField(_("phase"), max_length=12, choices=Phase, default=Phase.WAITING, editable=False)
     progress = models.FloatField(_("progress"), default=0, editable=False, help_text=_("From 0 to 1."))
+    fruitless_attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     cancel_requested = models.BooleanField(default=False, editable=False)
     error = models.TextField(_("error"), blank=True, editable=False)
     waits_because = models.TextField(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from django.db import InterfaceError, OperationalError
 
-from recommender import lifecycle, locks, run_logs
+from recommender import attempts, lifecycle, locks, run_logs
 from recommender.data_filter import DataFilter
 from recommender.engine.artifact import ArtifactError, load_artifact, write_artifact
 from recommender.engine.ratings import RatingMatrix
@@ -43,13 +43,14 @@ def _train_or_explain(run: TrainingRun) -> None:
     logger.info("%s of %s begins.", "Going on with the training" if run.losses else "Training", run)
     end: dict[str, Any]
     try:
+        attempts.begin(run)
         metrics = _train(run)
     except (OperationalError, InterfaceError):
         raise
     except TrainingStopped as stop:
         logger.info("Training of %s: %s.", run, stop)
         if not is_cancelled(run):
-            lifecycle.move(run, TrainingRun.State.QUEUED, phase=TrainingRun.Phase.WAITING)
+            lifecycle.move(run, TrainingRun.State.QUEUED, phase=TrainingRun.Phase.WAITING, fruitless_attempts=0)
             return
         end = {"to": TrainingRun.State.CANCELLED}
     except Exception as error:
@@ -58,6 +59,7 @@ def _train_or_explain(run: TrainingRun) -> None:
     else:
         end = {"to": TrainingRun.State.EVALUATING, "phase": TrainingRun.Phase.EVALUATING, **metrics}
         end["progress"] = BEGINS[TrainingRun.Phase.EVALUATING]
+        end["fruitless_attempts"] = 0
     # Before the move: once the run has ended, nobody comes back to clean up.
     shutil.rmtree(run.checkpoint_path, ignore_errors=True)
     lifecycle.move(run, **end)
@@ -117,6 +119,6 @@ def _write(run: TrainingRun, arrays: Arrays) -> None:
 
 def _explained(error: Exception) -> str:
     """What staff read: the message of an error that was raised for them, and the kind of any other."""
-    if isinstance(error, ValueError | ArtifactError | OSError):
+    if isinstance(error, ValueError | ArtifactError | OSError | attempts.GivenUp):
         return str(error) or type(error).__name__
     return f"Unexpected {type(error).__name__}: {error}. The worker's log has the details."

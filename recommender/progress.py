@@ -35,7 +35,7 @@ def report_epoch(run: TrainingRun, epoch: Epoch) -> None:
     begins, ends = BEGINS[TrainingRun.Phase.TRAINING], BEGINS[TrainingRun.Phase.WRITING]
     progress = begins + epoch.epoch / epoch.epochs * (ends - begins)
     losses = [*(old for old in run.losses if old["epoch"] < epoch.epoch), losses_of(epoch)]
-    _write(run, progress=progress, losses=losses)
+    _write(run, progress=progress, losses=losses, fruitless_attempts=0)
 
 
 def losses_of(epoch: Epoch) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,9 +69,7 @@ def published_model() -> Model | None:
         if _refused == run.version:
             return None
         try:
-            # The hashes were checked when the model was published; a request does not wait for that again.
-            arrays = load_artifact(run.artifact_path, verify=False).arrays
-            _loaded = _model(run, arrays)
+            _loaded = load(run)
         except (ArtifactError, KeyError) as error:
             logger.error("The published model %s cannot be read, serving cold start: %s", run.version, error)
             _refused = run.version
@@ -80,7 +77,10 @@ def published_model() -> Model | None:
         return _loaded
 
 
-def _model(run: TrainingRun, arrays: Mapping[str, np.ndarray]) -> Model:
+def load(run: TrainingRun) -> Model:
+    """The model of a run, its files mapped. Raises ArtifactError, or KeyError when an array is missing."""
+    # The hashes were checked when the model was published; a request does not wait for that again.
+    arrays = load_artifact(run.artifact_path, verify=False).arrays
     if run.family == TrainingRun.Family.HISTORY:
         return HistoryTowers(run.version, HistoryModel.from_arrays(arrays))
     names = ("user_ids", "item_ids", "user_embeddings", "item_embeddings")

@@ -89,15 +89,19 @@ def recommend_for_ratings(
     statuses: Mapping[int, str] | None = None,
     exclude: Collection[int] = (),
     user_id: int | None = None,
+    model: Model | None = None,
 ) -> RecommendationList:
-    """The same for somebody whose ratings, anime id to score, and list, anime id to status, come with the call."""
+    """The same for somebody whose ratings, anime id to score, and list, anime id to status, come with the call.
+
+    By `model` where one is given, and not by the published one.
+    """
     k = max(1, min(k, MAX_K))
     statuses = statuses or {}
     candidates = _Candidates(catalogue(), {*ratings, *statuses, *exclude}, shows_adult)
     chosen = Method(method)
     if chosen == Method.POPULARITY:
         return _cold_start(candidates, k)
-    model = published_model()
+    model = model or published_model()
     found = None
     if isinstance(model, PaperModel):
         found = _by_paper_model(model, chosen, ratings, user_id, candidates, k)

@@ -86,6 +86,16 @@ def published_model(
     item_embeddings: Mapping[int, Sequence[float]], user_embeddings: Mapping[int, Sequence[float]] | None = None
 ) -> TrainingRun:
     """Write an artifact with these vectors by anime and user id, and publish it. Needs the `artifacts_dir` fixture."""
+    run = trained_model(item_embeddings, user_embeddings)
+    lifecycle.move(run, TrainingRun.State.READY)
+    lifecycle.publish(run)
+    return run
+
+
+def trained_model(
+    item_embeddings: Mapping[int, Sequence[float]], user_embeddings: Mapping[int, Sequence[float]] | None = None
+) -> TrainingRun:
+    """The same before its evaluation."""
     users = user_embeddings or {-1: [1.0] * len(next(iter(item_embeddings.values())))}
     run = TrainingRun.objects.create(family=TrainingRun.Family.PAPER)
     write_artifact(
@@ -103,6 +113,4 @@ def published_model(
     )
     lifecycle.move(run, TrainingRun.State.RUNNING)
     lifecycle.move(run, TrainingRun.State.EVALUATING, has_artifact=True)
-    lifecycle.move(run, TrainingRun.State.READY)
-    lifecycle.publish(run)
     return run

@@ -1,7 +1,9 @@
 """Real worker processes for tests that need one."""
 
+import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -76,3 +78,41 @@ def wait_until(condition: Callable[[], object], log: Path | None = None, deadlin
             tail = log.read_text(errors="replace")[-3000:] if log else ""
             raise AssertionError(f"still waiting after {deadline_s} s\n{tail}")
         time.sleep(0.05)  # a poll of another process's work, with a deadline
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def web_server(log: Path, **variables: str) -> Iterator[str]:
+    """The site as it is served, two processes on this test's database; yields its address once it answers."""
+    address = f"127.0.0.1:{free_port()}"
+    variables = {"PORT": address.split(":")[1], "HOST": "127.0.0.1", "WEB_CONCURRENCY": "2", **variables}
+    with log.open("ab") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "--config", "python:recsite.gunicorn_config", "recsite.wsgi"],
+            cwd=BASE_DIR,
+            env={**environment(), **variables},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+    def answers() -> bool:
+        client = http.client.HTTPConnection(address, timeout=5)
+        try:
+            client.request("GET", "/healthz")
+            return client.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            client.close()
+
+    try:
+        wait_until(answers, log)
+        yield address
+    finally:
+        kill(server)
