@@ -2,6 +2,7 @@
 
 import pytest
 
+from catalog.models import Anime
 from evaluation import gate
 from recommender import attempts, services, smoke
 from recommender.models import TrainingRun
@@ -50,7 +51,7 @@ def test_a_damaged_model_waits_with_the_reason_and_nothing_changes_for_the_site(
 
 def test_a_model_that_does_not_answer_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     run = evaluating()
-    factories.Anime.objects.all().delete()
+    Anime.objects.all().delete()
     assert decided(run).waits_because == "it failed the trial request: it knows no anime of the catalogue"
 
 
