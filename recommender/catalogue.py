@@ -1,28 +1,84 @@
 """What serving needs of the catalogue, held in the process as arrays and read again when the catalogue changes."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from catalog.models import Anime
+from catalog.models import Anime, AnimeType, Genre
 from recommender.engine.popularity import bayesian_average
+
+#: Where a title stops naming its franchise and begins to name the part.
+_PART = re.compile(
+    r":| - |\(|\b(?:season|movie|film|ova|ona|specials?|part|recap|picture drama|the animation)\b"
+    r"|\b(?:2nd|3rd|\dth|ii|iii|iv|s\d|tv)\b|(?<=\D)\s\d+\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
 class CatalogueArrays:
-    """Every anime, in order of id: `ids`, `weighted_scores` and `is_adult`, each [n_anime]."""
+    """Every anime, in order of id. Each array is `[n_anime]` but for `genres`; NaN stands for unknown.
 
-    ids: np.ndarray
-    weighted_scores: np.ndarray
-    is_adult: np.ndarray
+    Attributes:
+        ids: MyAnimeList ids.
+        weighted_scores: the community's score, drawn to the mean where few gave it.
+        scores, members, episodes: as the catalogue has them.
+        years: the year in which it began to air.
+        aired: the day on which it began to air, as a number; infinite where unknown.
+        types: of `AnimeType`, "" where unknown.
+        is_adult, is_extra: whether it is for adults; whether it is a special or a music video.
+        genre_slugs, genres: `[n_genres]`, and whether an anime has each `[n_anime, n_genres]`.
+        titles: the same number for anime whose titles begin with the name of one franchise.
+    """
 
-    def positions(self, anime_ids: np.ndarray) -> np.ndarray:
+    ids: NDArray[np.int64]
+    weighted_scores: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    members: NDArray[np.float64]
+    episodes: NDArray[np.float64]
+    years: NDArray[np.float64]
+    aired: NDArray[np.float64]
+    types: NDArray[np.str_]
+    is_adult: NDArray[np.bool_]
+    is_extra: NDArray[np.bool_]
+    genre_slugs: tuple[str, ...]
+    genres: NDArray[np.bool_]
+    titles: NDArray[np.int64]
+
+    def positions(self, anime_ids: NDArray[Any]) -> NDArray[np.int64]:
         """The position of each id, or -1 where the catalogue does not have it."""
         if not len(self.ids):
             return np.full(len(anime_ids), -1)
         positions = np.searchsorted(self.ids, anime_ids).clip(max=len(self.ids) - 1)
         return np.where(self.ids[positions] == anime_ids, positions, -1)
+
+    def has_genre(self, slug: str) -> NDArray[np.bool_]:
+        """Whether each anime has the genre; none has one that is not there."""
+        if slug not in self.genre_slugs:
+            return np.zeros(len(self.ids), dtype=bool)
+        has: NDArray[np.bool_] = self.genres[:, self.genre_slugs.index(slug)]
+        return has
+
+    def franchises(self, item_ids: NDArray[np.int64], of_model: NDArray[Any]) -> NDArray[np.int64]:
+        """A number for each anime, the same for those of one franchise: the model's, and by title what it misses.
+
+        Args:
+            item_ids, of_model: the model's anime and their franchises, `[n_items]` both.
+        """
+        by_title = self.titles
+        positions = self.positions(item_ids)
+        known, labels = positions[positions >= 0], np.asarray(of_model, dtype=np.int64)[positions >= 0]
+        # A title that the model does not know joins the franchise of one that it knows by the same name.
+        above = int(labels.max(initial=-1)) + 1
+        of_title = above + np.arange(int(by_title.max(initial=-1)) + 1)
+        of_title[by_title[known]] = labels
+        franchises = of_title[by_title]
+        franchises[known] = labels
+        return franchises
 
 
 def catalogue() -> CatalogueArrays:
@@ -32,19 +88,59 @@ def catalogue() -> CatalogueArrays:
 
 @lru_cache(maxsize=1)
 def _load(version: str) -> CatalogueArrays:
-    columns = ("pk", "score", "members", "is_adult", "site_score__mean", "site_score__ratings")
-    rows = np.array(list(Anime.objects.order_by("pk").values_list(*columns)), dtype=np.float64).reshape(-1, 6)
-    ids, scores, members, is_adult, own_means, own_counts = rows.T
-    own_counts = np.nan_to_num(own_counts)
-    # The community's votes and the site's own, as one: an anime without a score has none of the former.
-    votes = np.where(np.isnan(scores), 0, members) + own_counts
-    totals = np.nan_to_num(scores * members) + np.nan_to_num(own_means * own_counts)
-    means = np.divide(totals, votes, out=scores.copy(), where=own_counts > 0)
+    facts = ("pk", "score", "members", "episodes", "aired_from", "type", "is_adult", "name")
+    rows = list(Anime.objects.order_by("pk").values_list(*facts, "site_score__mean", "site_score__ratings"))
+    ids, *given, dates, types, is_adult, names, own_means, own_counts = zip(*rows, strict=True) if rows else [()] * 10
+    scores, members, episodes = (np.array(values, dtype=np.float64) for values in given)
+    franchise = {name: number for number, name in enumerate(sorted({_franchise(name) for name in names}))}
+    slugs, genres = _genres(np.array(ids, dtype=np.int64))
     return CatalogueArrays(
-        ids=ids.astype(np.int64),
-        weighted_scores=bayesian_average(means, np.where(own_counts > 0, votes, members)),
-        is_adult=is_adult.astype(bool),
+        ids=np.array(ids, dtype=np.int64),
+        weighted_scores=_weighted_scores(scores, members, own_means, own_counts),
+        scores=scores,
+        members=members,
+        episodes=episodes,
+        years=np.array([date.year if date else np.nan for date in dates], dtype=np.float64),
+        aired=np.array([date.toordinal() if date else np.inf for date in dates], dtype=np.float64),
+        types=np.array(types, dtype=np.str_),
+        is_adult=np.array(is_adult, dtype=bool),
+        is_extra=np.isin(np.array(types, dtype=np.str_), [AnimeType.SPECIAL, AnimeType.MUSIC]),
+        genre_slugs=slugs,
+        genres=genres,
+        titles=np.array([franchise[_franchise(name)] for name in names], dtype=np.int64),
     )
+
+
+def _weighted_scores(
+    scores: NDArray[np.float64],
+    members: NDArray[np.float64],
+    own_means: tuple[float | None, ...],
+    own_counts: tuple[int | None, ...],
+) -> NDArray[np.float64]:
+    """The community's votes and the site's own, as one: an anime without a score has none of the former."""
+    means, counts = np.array(own_means, dtype=np.float64), np.nan_to_num(np.array(own_counts, dtype=np.float64))
+    votes = np.where(np.isnan(scores), 0, members) + counts
+    totals = np.nan_to_num(scores * members) + np.nan_to_num(means * counts)
+    joined = np.divide(totals, votes, out=scores.copy(), where=counts > 0)
+    return bayesian_average(joined, np.where(counts > 0, votes, members))
+
+
+def _genres(ids: NDArray[np.int64]) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
+    """The slugs of all genres, and which anime has which."""
+    columns = {pk: (column, slug) for column, (pk, slug) in enumerate(Genre.objects.values_list("pk", "slug"))}
+    has = np.zeros((len(ids), len(columns)), dtype=bool)
+    row_of = {anime: row for row, anime in enumerate(ids.tolist())}
+    for anime, genre in Anime.genres.through.objects.values_list("anime_id", "genre_id"):
+        # Either may have come after what was read before.
+        if anime in row_of and genre in columns:
+            has[row_of[anime], columns[genre][0]] = True
+    return tuple(slug for _, slug in columns.values()), has
+
+
+def _franchise(title: str) -> str:
+    """What a title has before it names a part, a season or a kind; the whole title where that leaves nothing."""
+    begun = re.sub(r"[\W_]+", " ", _PART.split(title, maxsplit=1)[0]).strip().casefold()
+    return begun or title.casefold()
 
 
 def forget() -> None:

@@ -1,19 +1,107 @@
 """Recommendations, as the API reads and writes them."""
 
+from math import isfinite
 from typing import Any
 
 from rest_framework import serializers
 
-from catalog.models import Anime
-from catalog.serializers import AnimeSummarySerializer, anime_id_field, score_field
+from catalog.models import MAX_SCORE, Anime, AnimeType
+from catalog.serializers import MAX_ID, AnimeSummarySerializer, anime_id_field, score_field
 from recommender import serving
+from recommender.catalogue import catalogue
+from recommender.controls import Controls
 
 MAX_RATINGS = 5000
+MAX_GENRES = 8
 
 
-class QuerySerializer(serializers.Serializer[Any]):
+class WordsField(serializers.ListField):
+    """A list in JSON; in a query, repeated or with commas between."""
+
+    child = serializers.CharField(max_length=50)
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        return [part for word in super().to_internal_value(data) for part in word.split(",") if part]
+
+
+class GenresField(WordsField):
+    def to_internal_value(self, data: Any) -> list[str]:
+        slugs = super().to_internal_value(data)
+        if unknown := sorted({*slugs} - {*catalogue().genre_slugs}):
+            raise serializers.ValidationError(f"There is no genre {unknown[0]}. The slugs are at /api/v1/genres/.")
+        return slugs
+
+
+class TypesField(WordsField):
+    def to_internal_value(self, data: Any) -> list[str]:
+        types = super().to_internal_value(data)
+        if unknown := sorted({*types} - {*AnimeType.values}):
+            raise serializers.ValidationError(f"There is no type {unknown[0]}. Types: {', '.join(AnimeType.values)}.")
+        return types
+
+
+class NumberField(serializers.FloatField):
+    """Not NaN, which keeps every bound."""
+
+    def to_internal_value(self, data: Any) -> float:
+        number = super().to_internal_value(data)
+        return number if isfinite(number) else self.fail("invalid")
+
+
+def _year_field(help_text: str) -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=1900, max_value=2100, required=False, help_text=help_text)
+
+
+def _count_field(help_text: str, least: int = 0) -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=least, max_value=MAX_ID, required=False, help_text=help_text)
+
+
+class ControlsSerializer(serializers.Serializer[Any]):
+    """What is asked of a list: `recommender.controls.Controls`, field by field."""
+
+    genres = GenresField(required=False, max_length=MAX_GENRES, help_text="Slugs of genres: anime that have all.")
+    without_genres = GenresField(
+        required=False, max_length=MAX_GENRES, help_text="Slugs of genres: anime that have none."
+    )
+    types = TypesField(
+        required=False, max_length=MAX_GENRES, help_text=f"Anime of one of: {', '.join(AnimeType.values)}."
+    )
+    min_year = _year_field("Began to air in this year or later.")
+    max_year = _year_field("Began to air in this year or earlier.")
+    min_episodes = _count_field("Least number of episodes.", least=1)
+    max_episodes = _count_field("Greatest number of episodes.", least=1)
+    min_score = NumberField(min_value=0, max_value=MAX_SCORE, required=False, help_text="Least community score.")
+    min_members = _count_field("Least number of community members who have it on their list.")
+    max_members = _count_field("Greatest number of them: for what is little known.")
+    diversity = NumberField(
+        min_value=0, max_value=1, default=0, help_text="How unlike each other the anime of the list are."
+    )
+    novelty = NumberField(min_value=0, max_value=1, default=0, help_text="How little known they are.")
+    hide_listed = serializers.BooleanField(
+        default=True,
+        help_text="Leave out what is planned to be watched. What was rated, watched or dismissed never comes.",
+    )
+    sequels = serializers.BooleanField(default=True, help_text="Whether sequels come of what was not begun.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The fields of the controls under `controls`."""
+        for what in ("year", "episodes", "members"):
+            least, most = attrs.get(f"min_{what}"), attrs.get(f"max_{what}")
+            if least is not None and most is not None and least > most:
+                raise serializers.ValidationError({f"max_{what}": f"This must not be less than min_{what}, {least}."})
+        names = ControlsSerializer._declared_fields
+        given: dict[str, Any] = {name: attrs.pop(name) for name in names if name in attrs}
+        given.update({name: frozenset(value) for name, value in given.items() if isinstance(value, list)})
+        controls = Controls(**given)
+        return {**attrs, "controls": controls}
+
+
+class QuerySerializer(ControlsSerializer):
     method = serializers.ChoiceField(choices=[m.value for m in serving.Method], default=serving.Method.AUTO.value)
     k = serializers.IntegerField(min_value=1, max_value=serving.MAX_K, default=20)
+    offset = serializers.IntegerField(
+        min_value=0, max_value=serving.MAX_OFFSET, default=0, help_text="How many of the best to pass over."
+    )
 
 
 class GivenRatingSerializer(serializers.Serializer[Any]):
@@ -39,7 +127,9 @@ class ReasonSerializer(serializers.Serializer[Any]):
 
 class RecommendedSerializer(serializers.Serializer[Any]):
     rank = serializers.IntegerField(min_value=1)
-    score = serializers.FloatField(help_text="What the list is ordered by; its scale is the method's own.")
+    score = serializers.FloatField(
+        help_text="What the list is ordered by unless it is mixed; its scale is the method's own."
+    )
     predicted_rating = serializers.FloatField(allow_null=True, min_value=1, max_value=10)
     because = ReasonSerializer(many=True, help_text="Rated anime that weigh most in the score, the heaviest first.")
     anime = AnimeSummarySerializer()
@@ -65,7 +155,7 @@ def represent(found: serving.RecommendationList, shows_adult: bool) -> dict[str,
             "because": [{"anime_id": pk, "name": anime[pk].name} for pk in item.because if pk in anime],
             "anime": anime[item.anime_id],
         }
-        for rank, item in enumerate((item for item in found.items if item.anime_id in anime), start=1)
+        for rank, item in enumerate((item for item in found.items if item.anime_id in anime), start=found.offset + 1)
     ]
     fields = {"path": found.path, "method": found.method, "model_version": found.model_version, "results": results}
     return dict(RecommendationListSerializer(fields).data)

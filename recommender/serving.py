@@ -7,7 +7,7 @@ weighted score. Nothing here imports or trains anything.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -15,18 +15,17 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import CharField, PositiveSmallIntegerField, Value
 
 from catalog.histories import WATCHED
-from catalog.models import ListEntry, Rating, User
-from recommender.catalogue import CatalogueArrays, catalogue
-from recommender.engine import reranking, towers
-from recommender.engine.retrieval import top_k
+from catalog.models import ListEntry, ListStatus, Rating, User
+from recommender.candidates import Candidates
+from recommender.catalogue import catalogue
+from recommender.controls import NO_CONTROLS, Controls
+from recommender.engine import towers
 from recommender.engine.unseen import predicted_ratings, weighted_average
 from recommender.published import HistoryTowers, Model, PaperModel, published_model
 
-MAX_K = 100
+MAX_K, MAX_OFFSET = 100, 500
 #: How many of the rated anime a reason names.
 MAX_REASONS = 2
-#: How many of the best are there to choose from where the list holds one anime of a franchise.
-RERANKED = 200
 
 
 class Path(StrEnum):
@@ -65,18 +64,34 @@ class RecommendationList:
     method: Method
     model_version: str | None
     items: tuple[Recommended, ...]
+    #: How many better ones come before `items`.
+    offset: int = 0
 
 
-def recommend(user: User | AnonymousUser, *, k: int = 20, method: str = Method.AUTO) -> RecommendationList:
-    """The `k` best anime for `user`, without what they rated, listed or dismissed.
+def recommend(
+    user: User | AnonymousUser,
+    *,
+    k: int = 20,
+    offset: int = 0,
+    method: str = Method.AUTO,
+    controls: Controls = NO_CONTROLS,
+) -> RecommendationList:
+    """The `k` best anime for `user` behind the first `offset`, without what they rated, listed or dismissed.
 
     Raises MethodUnavailable unless `method` is "auto".
     """
     if not isinstance(user, User):
-        return recommend_for_ratings({}, k=k, method=method)
+        return recommend_for_ratings({}, k=k, offset=offset, method=method, controls=controls)
     ratings, statuses = _history(user)
     return recommend_for_ratings(
-        ratings, k=k, method=method, shows_adult=user.shows_adult, statuses=statuses, user_id=user.pk
+        ratings,
+        k=k,
+        offset=offset,
+        method=method,
+        controls=controls,
+        shows_adult=user.shows_adult,
+        statuses=statuses,
+        user_id=user.pk,
     )
 
 
@@ -84,7 +99,9 @@ def recommend_for_ratings(
     ratings: Mapping[int, int],
     *,
     k: int = 20,
+    offset: int = 0,
     method: str = Method.AUTO,
+    controls: Controls = NO_CONTROLS,
     shows_adult: bool = False,
     statuses: Mapping[int, str] | None = None,
     exclude: Collection[int] = (),
@@ -95,21 +112,27 @@ def recommend_for_ratings(
 
     By `model` where one is given, and not by the published one.
     """
-    k = max(1, min(k, MAX_K))
+    k, offset = max(1, min(k, MAX_K)), max(0, min(offset, MAX_OFFSET))
     statuses = statuses or {}
-    candidates = _Candidates(catalogue(), {*ratings, *statuses, *exclude}, shows_adult)
     chosen = Method(method)
-    if chosen == Method.POPULARITY:
-        return _cold_start(candidates, k)
-    model = model or published_model()
+    by_popularity = chosen == Method.POPULARITY
+    model = None if by_popularity else model or published_model()
+    excluded = {*ratings, *exclude, *(anime for anime, status in statuses.items() if _stays_out(status, controls))}
+    candidates = Candidates(catalogue(), excluded, shows_adult, controls)
+    if not controls.sequels:
+        franchises = candidates.anime.titles
+        if isinstance(model, HistoryTowers):
+            franchises = candidates.anime.franchises(model.model.item_ids, model.model.franchises)
+        candidates.bar_sequels({*ratings, *_watched(statuses)}, franchises)
     found = None
     if isinstance(model, PaperModel):
-        found = _by_paper_model(model, chosen, ratings, user_id, candidates, k)
+        found = _by_paper_model(model, chosen, ratings, user_id, candidates, k + offset)
     elif isinstance(model, HistoryTowers):
-        found = _by_history(model, chosen, ratings, statuses, candidates, k)
-    if found is None and chosen != Method.AUTO:
+        found = _by_history(model, chosen, ratings, statuses, candidates, k + offset)
+    if found is None and not by_popularity and chosen != Method.AUTO:
         raise MethodUnavailable(_why_unavailable(chosen, model))
-    return found or _cold_start(candidates, k)
+    found = found or _cold_start(candidates, k + offset)
+    return replace(found, items=found.items[offset:], offset=offset)
 
 
 def similar(anime_id: int, *, k: int = 12, shows_adult: bool = False) -> tuple[int, ...]:
@@ -126,25 +149,8 @@ def similar(anime_id: int, *, k: int = 12, shows_adult: bool = False) -> tuple[i
         return ()
     norms = np.linalg.norm(vectors, axis=1)
     cosines = vectors @ vectors[row] / np.maximum(norms * norms[row], 1e-12)
-    candidates = _Candidates(catalogue(), {anime_id}, shows_adult)
+    candidates = Candidates(catalogue(), {anime_id}, shows_adult)
     return tuple(int(item_ids[row]) for row, _ in candidates.best_of(item_ids, cosines, k))
-
-
-class _Candidates:
-    """Which anime may be recommended in this call."""
-
-    def __init__(self, anime: CatalogueArrays, excluded: Collection[int], shows_adult: bool) -> None:
-        self.anime = anime
-        self.barred = np.zeros(len(anime.ids), dtype=bool) if shows_adult else anime.is_adult.copy()
-        positions = anime.positions(np.fromiter(excluded, dtype=np.int64, count=len(excluded)))
-        self.barred[positions[positions >= 0]] = True
-
-    def best_of(self, item_ids: np.ndarray, scores: np.ndarray, k: int) -> list[tuple[int, float]]:
-        """The best `k` of `item_ids` by `scores`, each [n_items]: (row, score), best first."""
-        positions = self.anime.positions(item_ids)
-        barred = (positions < 0) | self.barred[positions] if len(self.barred) else np.ones(len(item_ids), dtype=bool)
-        rows, values = top_k(scores[None, :], k, exclude=barred[None, :])
-        return [(int(row), float(value)) for row, value in zip(rows[0], values[0], strict=True) if row >= 0]
 
 
 def _by_paper_model(
@@ -152,7 +158,7 @@ def _by_paper_model(
     chosen: Method,
     ratings: Mapping[int, int],
     user_id: int | None,
-    candidates: _Candidates,
+    candidates: Candidates,
     k: int,
 ) -> RecommendationList | None:
     """By the paper's model: a seen user's predicted ratings, or an unseen user's weighted average."""
@@ -171,7 +177,7 @@ def _by_history(
     chosen: Method,
     ratings: Mapping[int, int],
     statuses: Mapping[int, str],
-    candidates: _Candidates,
+    candidates: Candidates,
     k: int,
 ) -> RecommendationList | None:
     """By the history model: whoever has rated or watched something is a user vector away, trained on or not."""
@@ -179,20 +185,22 @@ def _by_history(
     rated = model.rows(np.fromiter(ratings, dtype=np.int64, count=len(ratings)))
     scores = np.fromiter(ratings.values(), dtype=np.float32, count=len(ratings))[rated >= 0]
     rated = rated[rated >= 0]
-    watched = [anime for anime, status in statuses.items() if status in WATCHED and anime not in ratings]
+    watched = [anime for anime in _watched(statuses) if anime not in ratings]
     rows = np.concatenate([rated, model.rows(np.array(watched, dtype=np.int64))])
     rows = rows[rows >= 0]
     if not len(rows) or chosen not in (Method.AUTO, Method.TWO_TOWER):
         return None
-    pool = candidates.best_of(model.item_ids, towers.score_items(model, rows), max(RERANKED, 2 * k))
-    score_of = dict(pool)
-    shown = reranking.rerank(
-        np.fromiter(score_of, dtype=np.int64, count=len(pool)),
-        np.fromiter(score_of.values(), dtype=np.float64, count=len(pool)),
-        k,
-        embeddings=model.item_embeddings,
-        franchises=model.franchises,
+    score_of = dict(
+        candidates.mixed(
+            model.item_ids,
+            towers.score_items(model, rows),
+            k,
+            vectors=model.item_embeddings,
+            counts=model.rating_counts,
+            franchises=model.franchises,
+        )
     )
+    shown = np.fromiter(score_of, dtype=np.int64, count=len(score_of))
     predicted = towers.predict_ratings(model, rated, scores)
     reasons = towers.explain(model, rated, shown, MAX_REASONS)
     items = tuple(
@@ -208,32 +216,33 @@ def _by_history(
 
 
 def _seen(
-    model: PaperModel, user_row: int, rows: np.ndarray, scores: np.ndarray, candidates: _Candidates, k: int
+    model: PaperModel, user_row: int, rows: np.ndarray, scores: np.ndarray, candidates: Candidates, k: int
 ) -> RecommendationList:
     predicted = predicted_ratings(model.user_embeddings[user_row], model.item_embeddings)
     # Ordered by the unclipped score, so that those predicted at the top of the scale are still told apart.
     order = model.item_embeddings @ model.user_embeddings[user_row]
     items = tuple(
         Recommended(int(model.item_ids[row]), score, float(predicted[row]), _because(model, rows, scores, row))
-        for row, score in candidates.best_of(model.item_ids, order, k)
+        for row, score in candidates.mixed(model.item_ids, order, k, vectors=model.item_embeddings)
     )
     return RecommendationList(Path.SEEN, Method.TWO_TOWER, model.version, items)
 
 
 def _unseen(
-    model: PaperModel, rows: np.ndarray, scores: np.ndarray, candidates: _Candidates, k: int
+    model: PaperModel, rows: np.ndarray, scores: np.ndarray, candidates: Candidates, k: int
 ) -> RecommendationList:
-    average = weighted_average(model.item_embeddings, rows, scores)
+    scores_by_average = model.item_embeddings @ weighted_average(model.item_embeddings, rows, scores)
     items = tuple(
         Recommended(int(model.item_ids[row]), score, None, _because(model, rows, scores, row))
-        for row, score in candidates.best_of(model.item_ids, model.item_embeddings @ average, k)
+        for row, score in candidates.mixed(model.item_ids, scores_by_average, k, vectors=model.item_embeddings)
     )
     return RecommendationList(Path.UNSEEN, Method.WEIGHTED_AVERAGE, model.version, items)
 
 
-def _cold_start(candidates: _Candidates, k: int) -> RecommendationList:
+def _cold_start(candidates: Candidates, k: int) -> RecommendationList:
     anime = candidates.anime
-    best = candidates.best_of(anime.ids, anime.weighted_scores, k)
+    genres = anime.genres.astype(np.float32)
+    best = candidates.mixed(anime.ids, anime.weighted_scores, k, vectors=genres)
     items = tuple(Recommended(int(anime.ids[row]), score) for row, score in best)
     return RecommendationList(Path.COLD_START, Method.POPULARITY, None, items)
 
@@ -243,6 +252,14 @@ def _because(model: PaperModel, rows: np.ndarray, scores: np.ndarray, item: int)
     terms = scores * (model.item_embeddings[rows] @ model.item_embeddings[item])
     order = np.argsort(-terms, kind="stable")[:MAX_REASONS]
     return tuple(int(model.item_ids[rows[i]]) for i in order if terms[i] > 0)
+
+
+def _watched(statuses: Mapping[int, str]) -> list[int]:
+    return [anime for anime, status in statuses.items() if status in WATCHED]
+
+
+def _stays_out(status: str, controls: Controls) -> bool:
+    return controls.hide_listed or status != ListStatus.PLAN_TO_WATCH
 
 
 def _history(user: User) -> tuple[dict[int, int], dict[int, str]]:

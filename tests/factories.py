@@ -20,6 +20,7 @@ from catalog.models import (
 )
 from recommender import lifecycle
 from recommender.engine.artifact import write_artifact
+from recommender.engine.towers import HistoryModel, RatingHead
 from recommender.models import TrainingRun
 
 _numbers = itertools.count(1)
@@ -97,19 +98,38 @@ def trained_model(
 ) -> TrainingRun:
     """The same before its evaluation."""
     users = user_embeddings or {-1: [1.0] * len(next(iter(item_embeddings.values())))}
-    run = TrainingRun.objects.create(family=TrainingRun.Family.PAPER)
+    arrays: dict[str, np.ndarray] = {
+        "user_ids": np.array(sorted(users), dtype=np.int64),
+        "item_ids": np.array(sorted(item_embeddings), dtype=np.int64),
+        "user_embeddings": np.array([users[i] for i in sorted(users)], dtype=np.float32),
+        "item_embeddings": np.array([item_embeddings[i] for i in sorted(item_embeddings)], dtype=np.float32),
+    }
+    return _published(TrainingRun.Family.PAPER, arrays)
+
+
+def published_history_model(
+    item_embeddings: Mapping[int, Sequence[float]], *, franchises: Mapping[int, int] | None = None
+) -> TrainingRun:
+    """A history model with these vectors in both towers; anime that `franchises` leaves out have one each."""
+    ids = sorted(item_embeddings)
+    own = {item: 1000 + place for place, item in enumerate(ids)}
+    vectors = np.array([[*item_embeddings[i], 0.0] for i in ids], dtype=np.float32)
+    zeros = np.zeros_like(vectors)
+    model = HistoryModel.build(
+        item_ids=np.array(ids),
+        item_embeddings=vectors,
+        history_embeddings=vectors,
+        rating_counts=np.arange(len(ids), 0, -1),
+        franchises=np.array([(franchises or {}).get(i, own[i]) for i in ids]),
+        rating_head=RatingHead(7.0, np.zeros(len(ids), dtype=np.float32), zeros, zeros),
+    )
+    return _published(TrainingRun.Family.HISTORY, model.to_arrays())
+
+
+def _published(family: str, arrays: dict[str, np.ndarray]) -> TrainingRun:
+    run = TrainingRun.objects.create(family=family)
     write_artifact(
-        run.artifact_path,
-        family=run.family,
-        arrays={
-            "user_ids": np.array(sorted(users), dtype=np.int64),
-            "item_ids": np.array(sorted(item_embeddings), dtype=np.int64),
-            "user_embeddings": np.array([users[i] for i in sorted(users)], dtype=np.float32),
-            "item_embeddings": np.array([item_embeddings[i] for i in sorted(item_embeddings)], dtype=np.float32),
-        },
-        config=run.config,
-        fingerprint="0" * 64,
-        metrics={},
+        run.artifact_path, family=run.family, arrays=arrays, config=run.config, fingerprint="0" * 64, metrics={}
     )
     lifecycle.move(run, TrainingRun.State.RUNNING)
     lifecycle.move(run, TrainingRun.State.EVALUATING, has_artifact=True)

@@ -96,6 +96,13 @@ def test_a_list_entry_is_written_and_replaced(signed_in: Client, user: User, she
         ("post", "/api/v1/recommendations/", {"ratings": [], "k": 101}, "#/k"),
         ("get", "/api/v1/recommendations/?method=magic", None, "#/method"),
         ("get", "/api/v1/recommendations/?method=two_tower", None, "#/method"),
+        ("get", "/api/v1/recommendations/?genres=no-such", None, "#/genres"),
+        ("get", "/api/v1/recommendations/?types=Opera", None, "#/types"),
+        ("get", "/api/v1/recommendations/?diversity=nan", None, "#/diversity"),
+        ("get", "/api/v1/recommendations/?novelty=1.1", None, "#/novelty"),
+        ("get", "/api/v1/recommendations/?min_year=2005&max_year=2004", None, "#/max_year"),
+        ("get", "/api/v1/recommendations/?offset=501", None, "#/offset"),
+        ("post", "/api/v1/recommendations/", {"ratings": [], "genres": ["no-such"]}, "#/genres"),
         ("get", "/api/v1/anime/?min_score=high", None, "#/min_score"),
         ("get", "/api/v1/anime/?q=a%00b", None, "#/q"),
     ],
@@ -152,6 +159,17 @@ def test_recommendations_say_where_they_come_from(signed_in: Client, user: User,
     assert (personal["path"], personal["model_version"]) == ("unseen", run.version)
     assert len(personal["results"]) == 11
     assert personal["results"][0]["because"] == [{"anime_id": 1, "name": "Shelf 1"}]
+
+
+def test_a_list_is_narrowed_in_query_and_body(client: Client, shelf: list[Anime]) -> None:
+    def found(response: Any) -> list[tuple[int, int]]:
+        return [(item["rank"], item["anime"]["id"]) for item in response.json()["results"]]
+
+    wanted: dict[str, Any] = {"genres": ["drama", "action"], "min_score": 8, "types": ["TV"], "k": 2}
+    by_query = client.get("/api/v1/recommendations/", {**wanted, "genres": "drama,action"})
+    by_body = client.post("/api/v1/recommendations/", {"ratings": [], **wanted}, content_type=JSON)
+    assert found(by_query) == found(by_body) == [(1, 1), (2, 3)]
+    assert found(client.get("/api/v1/recommendations/", {"k": 2, "offset": 2})) == [(3, 3), (4, 4)]
 
 
 def test_ratings_in_the_request_give_a_list_without_an_account(client: Client, shelf: list[Anime]) -> None:

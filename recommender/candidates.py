@@ -1,0 +1,89 @@
+"""Which anime a list may hold, and the choice of those that it shows from the scores of all."""
+
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.catalogue import CatalogueArrays
+from recommender.controls import MOST_DIVERSITY, MOST_NOVELTY, NO_CONTROLS, Controls, sequels_of_unbegun
+from recommender.engine import reranking
+from recommender.engine.retrieval import top_k
+
+#: How many of the best are there to choose from where the list is mixed; behind them it goes on by score.
+RERANKED = 200
+#: How many of the best by score a list of one anime is made of, so that one of a franchise leaves enough.
+FRANCHISE_SLACK = 2
+
+
+class Candidates:
+    """Which anime may be recommended in this call, and how the list is mixed."""
+
+    def __init__(
+        self,
+        anime: CatalogueArrays,
+        excluded: Collection[int],
+        shows_adult: bool,
+        controls: Controls = NO_CONTROLS,
+    ) -> None:
+        self.anime = anime
+        self.controls = controls
+        self.barred = ~controls.allowed(anime)
+        if not shows_adult:
+            self.barred |= anime.is_adult
+        positions = anime.positions(np.fromiter(excluded, dtype=np.int64, count=len(excluded)))
+        self.barred[positions[positions >= 0]] = True
+
+    def bar_sequels(self, begun: Collection[int], franchises: NDArray[np.int64]) -> None:
+        """Leave out what continues one of the `franchises` [n_anime] that nothing of `begun` is of."""
+        self.barred |= sequels_of_unbegun(self.anime, franchises, begun)
+
+    def best_of(self, item_ids: np.ndarray, scores: np.ndarray, k: int) -> list[tuple[int, float]]:
+        """The best `k` of `item_ids` by `scores`, each [n_items]: (row, score), best first."""
+        positions = self.anime.positions(item_ids)
+        barred = (positions < 0) | self.barred[positions] if len(self.barred) else np.ones(len(item_ids), dtype=bool)
+        rows, values = top_k(scores[None, :], k, exclude=barred[None, :])
+        return [(int(row), float(value)) for row, value in zip(rows[0], values[0], strict=True) if row >= 0]
+
+    def mixed(
+        self,
+        item_ids: np.ndarray,
+        scores: np.ndarray,
+        k: int,
+        *,
+        vectors: np.ndarray,
+        counts: np.ndarray | None = None,
+        franchises: np.ndarray | None = None,
+    ) -> list[tuple[int, float]]:
+        """The `k` to show, as `best_of`, mixed as the controls say. Of a longer list the same list is the beginning.
+
+        Args:
+            vectors: [n_items, factors], by which anime are alike.
+            counts: [n_items], how well each is known; by default, how many of the community have it on their list.
+            franchises: [n_items], where no two of one shall come.
+        """
+        mixes = self.controls.diversity > 0 or self.controls.novelty > 0
+        if not mixes and franchises is None:
+            return self.best_of(item_ids, scores, k)
+        if counts is None:
+            counts = np.append(self.anime.members, 0)[self.anime.positions(item_ids)]
+        score_of = dict(self.best_of(item_ids, scores, max(RERANKED, FRANCHISE_SLACK * k)))
+        rows = np.fromiter(score_of, dtype=np.int64, count=len(score_of))
+        values = np.fromiter(score_of.values(), dtype=np.float64, count=len(score_of))
+        shown = reranking.rerank(
+            rows[:RERANKED],
+            values[:RERANKED],
+            k,
+            embeddings=vectors,
+            franchises=franchises,
+            counts=counts,
+            diversity=MOST_DIVERSITY * self.controls.diversity,
+            novelty=MOST_NOVELTY * self.controls.novelty,
+        )
+        if len(shown) < k and len(rows) > RERANKED:
+            rest, values = rows[RERANKED:], values[RERANKED:]
+            behind = reranking.rerank(rest, values, k, embeddings=vectors, franchises=franchises)
+            if franchises is not None:
+                behind = behind[~np.isin(franchises[behind], franchises[shown])]
+            shown = np.concatenate([shown, behind])[:k]
+        return [(int(row), score_of[int(row)]) for row in shown]

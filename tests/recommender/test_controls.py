@@ -1,0 +1,157 @@
+"""What is asked of a list holds on every path, by every method, and on every page of the list."""
+
+import datetime
+
+import numpy as np
+import pytest
+from django.contrib.auth.models import AnonymousUser
+
+from catalog.models import Anime, ListStatus, User
+from recommender import serving
+from recommender.catalogue import catalogue
+from recommender.controls import Controls
+from tests import factories
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("artifacts_dir")]
+
+
+@pytest.fixture
+def shelf() -> list[Anime]:
+    """Twelve anime: one a year from 2001, every second a film, every third a drama, ever less known."""
+    return [
+        factories.anime(
+            f"Shelf number {'abcdefghijkl'[i - 1]}",
+            score=9 - i * 0.1,
+            members=13_000 - 1000 * i,
+            episodes=i,
+            aired_from=datetime.date(2000 + i, 4, 1),
+            type="Movie" if i % 2 == 0 else "TV",
+            genres=("Action", "Drama") if i % 3 == 0 else ("Action",),
+        )
+        for i in range(1, 13)
+    ]
+
+
+@pytest.fixture(params=["cold_start", "weighted_average", "seen", "history"])
+def path(request: pytest.FixtureRequest, shelf: list[Anime], user: User) -> str:
+    """A user on each path, with one anime rated that no test asks for."""
+    rated = factories.anime("What was rated", members=1, type="OVA", score=1, episodes=500, genres=("Sports",))
+    vectors = {anime.pk: [1.0, i / 10] for i, anime in enumerate([*shelf, rated])}
+    if request.param != "cold_start":
+        factories.rating(user, rated, 9)
+    if request.param == "history":
+        factories.published_history_model(vectors, franchises={anime.pk: i for i, anime in enumerate(shelf)})
+    elif request.param != "cold_start":
+        factories.published_model(vectors, {user.pk: [1.0, 1.0]} if request.param == "seen" else None)
+    expected = {"weighted_average": "unseen", "history": "unseen"}.get(request.param, request.param)
+    assert serving.recommend(user).path == expected
+    return request.param
+
+
+def numbers(user: User, shelf: list[Anime], **controls: object) -> list[int]:
+    """Which of the shelf come, counted from 1, in order of the shelf."""
+    found = serving.recommend(user, k=100, controls=Controls(**controls))  # type: ignore[arg-type]
+    place = {anime.pk: i for i, anime in enumerate(shelf, start=1)}
+    return sorted(place[item.anime_id] for item in found.items if item.anime_id in place)
+
+
+def test_a_list_keeps_to_what_was_asked_on_every_path(path: str, shelf: list[Anime], user: User) -> None:
+    everything = list(range(1, 13))
+    assert numbers(user, shelf) == everything
+    assert numbers(user, shelf, genres=frozenset({"drama", "action"})) == [3, 6, 9, 12]
+    assert numbers(user, shelf, without_genres=frozenset({"drama"})) == [1, 2, 4, 5, 7, 8, 10, 11]
+    assert numbers(user, shelf, types=frozenset({"Movie", "OVA"})) == [2, 4, 6, 8, 10, 12]
+    assert numbers(user, shelf, min_year=2003, max_year=2005) == [3, 4, 5]
+    assert numbers(user, shelf, min_episodes=11) == [11, 12]
+    assert numbers(user, shelf, max_episodes=2) == [1, 2]
+    assert numbers(user, shelf, min_score=8.75) == [1, 2]
+    assert numbers(user, shelf, min_members=10_000, max_members=11_000) == [2, 3]
+    assert numbers(user, shelf, genres=frozenset({"no-such"})) == []
+    assert numbers(user, shelf, without_genres=frozenset({"no-such"})) == everything
+
+
+def test_what_is_not_known_of_an_anime_keeps_no_bound(user: User) -> None:
+    factories.anime("Known")
+    anime = factories.anime(score=None, episodes=None, aired_from=None)
+    bounds: list[dict[str, float]] = [{"min_score": 0}, {"max_episodes": 900}, {"min_year": 1900}, {"max_year": 2100}]
+    assert [numbers(user, [anime], **bound) for bound in bounds] == [[]] * 4
+    assert numbers(user, [anime]) == [1]
+
+
+def test_pages_join_into_the_list(path: str, shelf: list[Anime], user: User) -> None:
+    for controls in (Controls(), Controls(diversity=0.8, novelty=0.5)):
+        whole = serving.recommend(user, k=12, controls=controls).items
+        pages = [serving.recommend(user, k=5, offset=at, controls=controls).items for at in (0, 5, 10)]
+        assert tuple(item.anime_id for page in pages for item in page)[:12] == tuple(i.anime_id for i in whole)
+
+
+def test_pages_join_also_beyond_what_is_mixed(user: User) -> None:
+    for i in range(230):
+        factories.anime(members=1000 + i, score=5 + i / 100)
+    controls = Controls(diversity=0.5)
+    pages = [serving.recommend(user, k=100, offset=at, controls=controls).items for at in (0, 100, 200)]
+    ids = [item.anime_id for page in pages for item in page]
+    assert len(ids) == len(set(ids)) == 230
+
+
+def test_diversity_brings_what_is_unlike_and_novelty_what_is_little_known(user: User) -> None:
+    drama = [factories.anime(score=9 - i / 100, members=10_000, genres=("Drama",)) for i in range(4)]
+    other = factories.anime(score=8.9, members=10_000, genres=("Space",))
+    hidden = factories.anime(score=8.95, members=100, genres=("Drama",))
+    first = [item.anime_id for item in serving.recommend(user, k=2).items]
+    assert first == [drama[0].pk, drama[1].pk]
+    diverse = serving.recommend(user, k=2, controls=Controls(diversity=1)).items
+    assert [item.anime_id for item in diverse] == [drama[0].pk, other.pk]
+    novel = [i.anime_id for i in serving.recommend(user, k=6, controls=Controls(novelty=1)).items]
+    plain = [i.anime_id for i in serving.recommend(user, k=6).items]
+    assert novel.index(hidden.pk) < plain.index(hidden.pk)
+
+
+def test_what_is_planned_may_come_and_what_was_dismissed_or_watched_never(shelf: list[Anime], user: User) -> None:
+    for anime, status in zip(shelf, ListStatus, strict=False):
+        factories.list_entry(user, anime, status)
+    assert numbers(user, shelf) == [6, 7, 8, 9, 10, 11, 12]
+    assert numbers(user, shelf, hide_listed=False) == [1, 6, 7, 8, 9, 10, 11, 12]
+
+
+def test_a_sequel_comes_only_to_who_has_begun(user: User) -> None:
+    def aired(year: int) -> datetime.date:
+        return datetime.date(year, 1, 1)
+
+    first = factories.anime("Star Road", aired_from=aired(2003))
+    factories.anime("Star Road 2nd Season", aired_from=aired(2005))
+    factories.anime("Star Road: The Movie", type="Movie", aired_from=aired(2004))
+    factories.anime("Star Road (TV) Specials", type="Special", aired_from=aired(2001))
+    factories.anime("Star Roads", aired_from=None)
+
+    def names() -> set[str]:
+        found = serving.recommend(user, controls=Controls(sequels=False)).items
+        return set(Anime.objects.filter(pk__in=[i.anime_id for i in found]).values_list("name", flat=True))
+
+    assert names() == {"Star Road", "Star Roads"}
+    planned = factories.list_entry(user, first, ListStatus.PLAN_TO_WATCH)
+    assert names() == {"Star Roads"}
+    planned.delete()
+    factories.rating(user, first)
+    assert names() == {"Star Road 2nd Season", "Star Road: The Movie", "Star Road (TV) Specials", "Star Roads"}
+
+
+def test_the_models_franchises_tell_sequels_that_titles_do_not(shelf: list[Anime], user: User) -> None:
+    factories.published_history_model(
+        {anime.pk: [1.0, 0.5] for anime in shelf}, franchises={anime.pk: i // 6 for i, anime in enumerate(shelf)}
+    )
+    assert numbers(user, shelf, sequels=False) == [1, 7]
+    late = factories.anime(shelf[0].name + " 2nd Season", aired_from=datetime.date(2020, 1, 1))
+    assert numbers(user, [*shelf, late], sequels=False) == [1, 7]
+
+
+def test_a_control_out_of_range_is_refused_by_name() -> None:
+    for name in ("diversity", "novelty"):
+        with pytest.raises(ValueError, match=f"{name} must be from 0 to 1"):
+            Controls(**{name: 1.5})  # type: ignore[arg-type]
+    assert Controls(min_year=2000, sequels=False).changed == {"min_year", "sequels"}
+
+
+def test_an_empty_catalogue_takes_controls_too() -> None:
+    assert serving.recommend(AnonymousUser(), controls=Controls(diversity=1, novelty=1, sequels=False)).items == ()
+    assert catalogue().franchises(np.array([5]), np.array([0])).tolist() == []
