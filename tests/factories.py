@@ -87,10 +87,7 @@ def published_model(
     item_embeddings: Mapping[int, Sequence[float]], user_embeddings: Mapping[int, Sequence[float]] | None = None
 ) -> TrainingRun:
     """Write an artifact with these vectors by anime and user id, and publish it. Needs the `artifacts_dir` fixture."""
-    run = trained_model(item_embeddings, user_embeddings)
-    lifecycle.move(run, TrainingRun.State.READY)
-    lifecycle.publish(run)
-    return run
+    return _publish(trained_model(item_embeddings, user_embeddings))
 
 
 def trained_model(
@@ -104,7 +101,7 @@ def trained_model(
         "user_embeddings": np.array([users[i] for i in sorted(users)], dtype=np.float32),
         "item_embeddings": np.array([item_embeddings[i] for i in sorted(item_embeddings)], dtype=np.float32),
     }
-    return _published(TrainingRun.Family.PAPER, arrays)
+    return _trained(TrainingRun.Family.PAPER, arrays)
 
 
 def published_history_model(
@@ -123,14 +120,20 @@ def published_history_model(
         franchises=np.array([(franchises or {}).get(i, own[i]) for i in ids]),
         rating_head=RatingHead(7.0, np.zeros(len(ids), dtype=np.float32), zeros, zeros),
     )
-    return _published(TrainingRun.Family.HISTORY, model.to_arrays())
+    return _publish(_trained(TrainingRun.Family.HISTORY, model.to_arrays()))
 
 
-def _published(family: str, arrays: dict[str, np.ndarray]) -> TrainingRun:
+def _trained(family: str, arrays: dict[str, np.ndarray]) -> TrainingRun:
     run = TrainingRun.objects.create(family=family)
     write_artifact(
         run.artifact_path, family=run.family, arrays=arrays, config=run.config, fingerprint="0" * 64, metrics={}
     )
     lifecycle.move(run, TrainingRun.State.RUNNING)
     lifecycle.move(run, TrainingRun.State.EVALUATING, has_artifact=True)
+    return run
+
+
+def _publish(run: TrainingRun) -> TrainingRun:
+    lifecycle.move(run, TrainingRun.State.READY)
+    lifecycle.publish(run)
     return run
