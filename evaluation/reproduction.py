@@ -23,6 +23,7 @@ from evaluation.methods import (
 )
 from evaluation.protocol import Histories, Method, Result, Trial, differences, intervals, run, split_in_half
 from recommender.engine import unseen
+from recommender.engine.cluster_choice import GRID, curves, grid_for
 from recommender.engine.clusters import Clusters, InvertedFile, fit_gaussian_mixture, fit_kmeans
 from recommender.engine.config import PaperConfig
 from recommender.engine.popularity import bayesian_average, interaction_counts, paper_weighted_score
@@ -64,7 +65,7 @@ class Settings:
     epochs: int = 35
     n_held_out: int | None = None
     n_clusters: int | None = None
-    cluster_grid: tuple[int, ...] = (10, 25, 50, 75, 100, 125, 150, 175, 200, 250, 300)
+    cluster_grid: tuple[int, ...] = GRID
     nprobes: tuple[int, ...] = (1, 2, 3, 5, 10, 20, 50, 100, 150)
     search_users: tuple[int, ...] = (25, 50, 70, 100, 250, 500)
     search_items: tuple[int, ...] = (10_000, 31_623, 100_000, 316_228, 1_000_000)
@@ -130,7 +131,7 @@ def reproduce(dataset: Dataset, settings: Settings = FULL, report: Report = lamb
         for metric in ("euclidean", "dot")
     }
 
-    report(f"Choosing the number of clusters: {len(_grid(settings, len(items)))} to compare")
+    report(f"Choosing the number of clusters: {len(grid_for(len(items), settings.cluster_grid))} to compare")
     choice = _cluster_choice(items, settings)
 
     report("Comparing predicted with given ratings")
@@ -304,15 +305,9 @@ def _cold_start_lists(dataset: Dataset) -> Findings:
     }
 
 
-def _grid(settings: Settings, n_items: int) -> tuple[int, ...]:
-    return tuple(k for k in settings.cluster_grid if 2 <= k < n_items)
-
-
 def _cluster_choice(item_embeddings: Any, settings: Settings) -> Findings:
-    from recommender.engine.cluster_choice import curves
-
-    found = curves(item_embeddings, _grid(settings, len(item_embeddings)), seed=settings.seed)
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(found).items()}
+    grid = grid_for(len(item_embeddings), settings.cluster_grid)
+    return curves(item_embeddings, grid, seed=settings.seed).as_dict()
 
 
 def _seen_user_errors(

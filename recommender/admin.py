@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from catalog.charts import Series, Text, line_chart
 from recommender import lifecycle, services
+from recommender.cluster_charts import cluster_charts
 from recommender.configs import CONFIGS, checked
 from recommender.models import TrainingRun
 
@@ -144,6 +145,8 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
     ) -> HttpResponse:
         run = self.get_object(request, object_id)
         context = {**(extra_context or {}), **(self._progress_context(run) if run else {})}
+        if run:
+            context |= {"curves": run.cluster_curves, "cluster_charts": cluster_charts(run.cluster_curves)}
         return super().change_view(request, object_id, form_url, context)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:

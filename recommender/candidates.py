@@ -38,11 +38,14 @@ class Candidates:
         """Leave out what continues one of the `franchises` [n_anime] that nothing of `begun` is of."""
         self.barred |= sequels_of_unbegun(self.anime, franchises, begun)
 
+    def barred_of(self, item_ids: np.ndarray) -> NDArray[np.bool_]:
+        """Which of `item_ids` must not come [n_items]; those that the catalogue does not have among them."""
+        positions = self.anime.positions(item_ids)
+        return (positions < 0) | self.barred[positions] if len(self.barred) else np.ones(len(item_ids), dtype=bool)
+
     def best_of(self, item_ids: np.ndarray, scores: np.ndarray, k: int) -> list[tuple[int, float]]:
         """The best `k` of `item_ids` by `scores`, each [n_items]: (row, score), best first."""
-        positions = self.anime.positions(item_ids)
-        barred = (positions < 0) | self.barred[positions] if len(self.barred) else np.ones(len(item_ids), dtype=bool)
-        rows, values = top_k(scores[None, :], k, exclude=barred[None, :])
+        rows, values = top_k(scores[None, :], k, exclude=self.barred_of(item_ids)[None, :])
         return [(int(row), float(value)) for row, value in zip(rows[0], values[0], strict=True) if row >= 0]
 
     def mixed(

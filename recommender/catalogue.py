@@ -19,7 +19,7 @@ _PART = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CatalogueArrays:
     """Every anime, in order of id. Each array is `[n_anime]` but for `genres`; NaN stands for unknown.
 

@@ -23,6 +23,10 @@ class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
         """The one run whose model is served, or none."""
         return self.filter(state=TrainingRun.State.PUBLISHED)
 
+    def with_model(self) -> "TrainingRunQuerySet":
+        """Those whose training came to its end, with a model on disk."""
+        return self.filter(has_artifact=True, state__in=TrainingRun.WITH_MODEL)
+
 
 class TrainingRun(models.Model):
     """One training of one model: who asked for it, how it goes, and what came of it.
@@ -46,6 +50,7 @@ class TrainingRun(models.Model):
         SNAPSHOT = "snapshot", _("Reading the ratings")
         PREPARING = "preparing", _("Preparing")
         TRAINING = "training", _("Training")
+        CLUSTERING = "clustering", _("Clustering the anime")
         WRITING = "writing", _("Writing the model")
         EVALUATING = "evaluating", _("Measuring the model")
         DONE = "done", _("Done")
@@ -61,6 +66,7 @@ class TrainingRun(models.Model):
         GROWTH = "growth", _("New ratings")
 
     ACTIVE = (State.QUEUED, State.RUNNING, State.EVALUATING)
+    WITH_MODEL = (State.READY, State.PUBLISHED, State.RETIRED)
     #: Its files may go: nobody is served by it, and nobody works on it.
     DISPOSABLE = (State.READY, State.RETIRED, State.FAILED, State.CANCELLED)
 
@@ -115,6 +121,14 @@ class TrainingRun(models.Model):
         help_text=_("One entry an epoch: mean squared error in training and in validation, and seconds."),
     )
     metrics = models.JSONField(_("metrics"), default=dict, editable=False)
+    cluster_curves = models.JSONField(
+        _("curves of the number of clusters"),
+        default=dict,
+        editable=False,
+        help_text=_(
+            "By number of clusters: inertia and its elbow, silhouette, Davies-Bouldin index, entropy of sizes."
+        ),
+    )
     has_artifact = models.BooleanField(_("model on disk"), default=False, editable=False)
 
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)

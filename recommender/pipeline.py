@@ -78,7 +78,7 @@ def _train(run: TrainingRun) -> dict[str, Any]:
     arrays = TRAINERS[run.family](run, ratings)
     report(run, TrainingRun.Phase.WRITING)
     _write(run, arrays)
-    return {"losses": run.losses, "metrics": run.metrics, "has_artifact": True}
+    return {"losses": run.losses, "metrics": run.metrics, "cluster_curves": run.cluster_curves, "has_artifact": True}
 
 
 def _snapshot(run: TrainingRun) -> RatingMatrix:

@@ -6,11 +6,12 @@ from typing import Any, Protocol
 from recommender import workers
 from recommender.models import TrainingRun
 
-#: Where on the way from 0 to 1 each phase begins; training goes on to where writing begins.
+#: Where on the way from 0 to 1 each phase begins; training goes on to where clustering begins.
 BEGINS = {
     TrainingRun.Phase.SNAPSHOT: 0.0,
     TrainingRun.Phase.PREPARING: 0.02,
     TrainingRun.Phase.TRAINING: 0.05,
+    TrainingRun.Phase.CLUSTERING: 0.85,
     TrainingRun.Phase.WRITING: 0.93,
     TrainingRun.Phase.EVALUATING: 0.95,
 }
@@ -32,7 +33,7 @@ def report(run: TrainingRun, phase: TrainingRun.Phase, **fields: Any) -> None:
 
 def report_epoch(run: TrainingRun, epoch: Epoch) -> None:
     """The run has finished an epoch; its losses are those of the dataclass, whatever the family has."""
-    begins, ends = BEGINS[TrainingRun.Phase.TRAINING], BEGINS[TrainingRun.Phase.WRITING]
+    begins, ends = BEGINS[TrainingRun.Phase.TRAINING], BEGINS[TrainingRun.Phase.CLUSTERING]
     progress = begins + epoch.epoch / epoch.epochs * (ends - begins)
     losses = [*(old for old in run.losses if old["epoch"] < epoch.epoch), losses_of(epoch)]
     _write(run, progress=progress, losses=losses, fruitless_attempts=0)

@@ -1,24 +1,30 @@
-"""The published model, mapped into this process and exchanged as soon as another is published."""
+"""The models that are served, mapped into this process and exchanged as soon as others take their place."""
 
 import logging
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from recommender.engine.artifact import ArtifactError, load_artifact
+from recommender.engine.clusters import GaussianMixtureClusters, KMeansClusters
 from recommender.engine.towers import HistoryModel
 from recommender.models import TrainingRun
 
 logger = logging.getLogger(__name__)
 
+#: What the names of their arrays begin with in an artifact.
+KMEANS, GMM = "kmeans_", "gmm_"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class PaperModel:
     """A model of the paper's family: who and what it knows, and where they lie.
 
     `user_ids` [n_users] and `item_ids` [n_items] are sorted; row i of `user_embeddings` [n_users, factors] and of
-    `item_embeddings` [n_items, factors] belongs to id i. All are read-only maps of the artifact's files.
+    `item_embeddings` [n_items, factors] belongs to id i. All are read-only maps of the artifact's files. `kmeans` and
+    `gmm` are clusters of the items, None in a model that was trained without.
     """
 
     version: str
@@ -26,6 +32,22 @@ class PaperModel:
     item_ids: np.ndarray
     user_embeddings: np.ndarray
     item_embeddings: np.ndarray
+    kmeans: KMeansClusters | None = None
+    gmm: GaussianMixtureClusters | None = None
+
+    @classmethod
+    def from_arrays(cls, version: str, arrays: Mapping[str, np.ndarray]) -> "PaperModel":
+        """Raises KeyError when an array is missing."""
+        has_clusters = f"{KMEANS}labels" in arrays
+        return cls(
+            version,
+            user_ids=arrays["user_ids"],
+            item_ids=arrays["item_ids"],
+            user_embeddings=arrays["user_embeddings"],
+            item_embeddings=arrays["item_embeddings"],
+            kmeans=KMeansClusters.from_arrays(arrays, KMEANS) if has_clusters else None,
+            gmm=GaussianMixtureClusters.from_arrays(arrays, GMM) if has_clusters else None,
+        )
 
     def user_row(self, user_id: int) -> int | None:
         row = int(np.searchsorted(self.user_ids, user_id))
@@ -46,36 +68,6 @@ class HistoryTowers:
 
 Model = PaperModel | HistoryTowers
 
-_lock = threading.Lock()
-_loaded: Model | None = None
-_refused: str | None = None
-
-
-def published_model() -> Model | None:
-    """The model that is published now, or None when there is none or its files cannot be read.
-
-    One query a call; the files are opened when the answer differs from the model that is mapped.
-    """
-    run = TrainingRun.objects.published().only("pk", "key", "family").first()
-    if run is None:
-        return None
-    global _loaded, _refused
-    loaded = _loaded
-    if loaded is not None and loaded.version == run.version:
-        return loaded
-    with _lock:
-        if _loaded is not None and _loaded.version == run.version:
-            return _loaded
-        if _refused == run.version:
-            return None
-        try:
-            _loaded = load(run)
-        except (ArtifactError, KeyError) as error:
-            logger.error("The published model %s cannot be read, serving cold start: %s", run.version, error)
-            _refused = run.version
-            return None
-        return _loaded
-
 
 def load(run: TrainingRun) -> Model:
     """The model of a run, its files mapped. Raises ArtifactError, or KeyError when an array is missing."""
@@ -83,12 +75,66 @@ def load(run: TrainingRun) -> Model:
     arrays = load_artifact(run.artifact_path, verify=False).arrays
     if run.family == TrainingRun.Family.HISTORY:
         return HistoryTowers(run.version, HistoryModel.from_arrays(arrays))
-    names = ("user_ids", "item_ids", "user_embeddings", "item_embeddings")
-    return PaperModel(run.version, *(arrays[name] for name in names))
+    return PaperModel.from_arrays(run.version, arrays)
+
+
+class _Mapped:
+    """One model that this process holds, and the run whose files could not be read."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.loaded: Model | None = None
+        self.refused: str | None = None
+
+    def of(self, run: TrainingRun | None) -> Model | None:
+        """The run's model, opened when it is not the one that is held; None when it cannot be read."""
+        if run is None:
+            return None
+        loaded = self.loaded
+        if loaded is not None and loaded.version == run.version:
+            return loaded
+        with self.lock:
+            if self.loaded is not None and self.loaded.version == run.version:
+                return self.loaded
+            if self.refused == run.version:
+                return None
+            try:
+                self.loaded = load(run)
+            except (ArtifactError, KeyError) as error:
+                logger.error("The model %s cannot be read, serving without it: %s", run.version, error)
+                self.refused = run.version
+                return None
+            return self.loaded
+
+    def forget(self) -> None:
+        with self.lock:
+            self.loaded = self.refused = None
+
+
+_published, _paper = _Mapped(), _Mapped()
+
+
+def published_model() -> Model | None:
+    """The model that is published now, or None when there is none or its files cannot be read.
+
+    One query a call; the files are opened when the answer differs from the model that is mapped.
+    """
+    return _published.of(TrainingRun.objects.published().only("pk", "key", "family").first())
+
+
+def paper_model(published: Model | None) -> PaperModel | None:
+    """The model by which the paper's methods are served: the `published` one, or else the last of the paper's family.
+
+    None when there is none of that family or its files cannot be read. At most one query.
+    """
+    if isinstance(published, PaperModel):
+        return published
+    runs = TrainingRun.objects.with_model().filter(family=TrainingRun.Family.PAPER)
+    model = _paper.of(runs.only("pk", "key", "family").order_by("-pk").first())
+    return model if isinstance(model, PaperModel) else None
 
 
 def forget() -> None:
-    """Unmap the model, so that the next call opens it again."""
-    global _loaded, _refused
-    with _lock:
-        _loaded = _refused = None
+    """Unmap the models, so that the next call opens them again."""
+    _published.forget()
+    _paper.forget()

@@ -4,6 +4,9 @@ Three paths. A seen user has a row in the published model, one of the paper's fa
 unseen user has ratings that need no row: the history model's user tower, or the rating-weighted average of the rated
 anime's vectors, makes a vector of them in the call. A cold start has neither, and gets the best of the community by
 weighted score. Nothing here imports or trains anything.
+
+The paper's methods for unseen users can be asked for by name whichever model is published: they are served by the last
+model of its family.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,12 +19,14 @@ from django.db.models import CharField, PositiveSmallIntegerField, Value
 
 from catalog.histories import WATCHED
 from catalog.models import ListEntry, ListStatus, Rating, User
-from recommender.candidates import Candidates
+from recommender.candidates import RERANKED, Candidates
 from recommender.catalogue import catalogue
+from recommender.cluster_lists import best_of_nearest
 from recommender.controls import NO_CONTROLS, Controls
 from recommender.engine import towers
+from recommender.engine.clusters import Clusters
 from recommender.engine.unseen import predicted_ratings, weighted_average
-from recommender.published import HistoryTowers, Model, PaperModel, published_model
+from recommender.published import HistoryTowers, Model, PaperModel, paper_model, published_model
 
 MAX_K, MAX_OFFSET = 100, 500
 #: How many of the rated anime a reason names.
@@ -38,10 +43,13 @@ class Method(StrEnum):
     AUTO = "auto"
     TWO_TOWER = "two_tower"
     WEIGHTED_AVERAGE = "weighted_average"
+    KMEANS = "kmeans"
+    GMM = "gmm"
     POPULARITY = "popularity"
 
 
 METHODS = tuple(Method)
+PAPER_METHODS = (Method.WEIGHTED_AVERAGE, Method.KMEANS, Method.GMM)
 
 
 class MethodUnavailable(ValueError):
@@ -50,7 +58,8 @@ class MethodUnavailable(ValueError):
 
 @dataclass(frozen=True)
 class Recommended:
-    """One anime of a list. `score` is what the list is ordered by; its scale is the method's own."""
+    """One anime of a list. `score` is what the list is ordered by, with clusters after the nearness of the cluster;
+    its scale is the method's own."""
 
     anime_id: int
     score: float
@@ -125,6 +134,8 @@ def recommend_for_ratings(
             franchises = candidates.anime.franchises(model.model.item_ids, model.model.franchises)
         candidates.bar_sequels({*ratings, *_watched(statuses)}, franchises)
     found = None
+    if chosen in PAPER_METHODS:
+        model = paper_model(model)
     if isinstance(model, PaperModel):
         found = _by_paper_model(model, chosen, ratings, user_id, candidates, k + offset)
     elif isinstance(model, HistoryTowers):
@@ -161,7 +172,7 @@ def _by_paper_model(
     candidates: Candidates,
     k: int,
 ) -> RecommendationList | None:
-    """By the paper's model: a seen user's predicted ratings, or an unseen user's weighted average."""
+    """By the paper's model: a seen user's predicted ratings, or an unseen user's weighted average or cluster."""
     known = [(row, score) for anime, score in ratings.items() if (row := model.item_row(anime)) is not None]
     rows, scores = np.array(known, dtype=np.int64).reshape(-1, 2).T
     user_row = model.user_row(user_id) if user_id is not None else None
@@ -169,6 +180,9 @@ def _by_paper_model(
         return _seen(model, user_row, rows, scores, candidates, k)
     if known and chosen in (Method.AUTO, Method.WEIGHTED_AVERAGE):
         return _unseen(model, rows, scores, candidates, k)
+    clusters = {Method.KMEANS: model.kmeans, Method.GMM: model.gmm}.get(chosen)
+    if known and clusters is not None:
+        return _nearest_cluster(model, chosen, clusters, rows, scores, candidates, k)
     return None
 
 
@@ -239,6 +253,28 @@ def _unseen(
     return RecommendationList(Path.UNSEEN, Method.WEIGHTED_AVERAGE, model.version, items)
 
 
+def _nearest_cluster(
+    model: PaperModel,
+    chosen: Method,
+    clusters: Clusters,
+    rows: np.ndarray,
+    scores: np.ndarray,
+    candidates: Candidates,
+    k: int,
+) -> RecommendationList:
+    average = weighted_average(model.item_embeddings, rows, scores)
+    barred = candidates.barred_of(model.item_ids)
+    score_of = best_of_nearest(model, clusters, candidates.anime, barred, average, max(RERANKED, k))
+    # Scores of different clusters do not compare, so that what the controls mix is the order.
+    order = np.full(len(barred), -np.inf)
+    order[list(score_of)] = np.arange(len(score_of), 0, -1)
+    items = tuple(
+        Recommended(int(model.item_ids[row]), score_of[row], None, _because(model, rows, scores, row))
+        for row, _ in candidates.mixed(model.item_ids, order, k, vectors=model.item_embeddings)
+    )
+    return RecommendationList(Path.UNSEEN, chosen, model.version, items)
+
+
 def _cold_start(candidates: Candidates, k: int) -> RecommendationList:
     anime = candidates.anime
     genres = anime.genres.astype(np.float32)
@@ -280,11 +316,14 @@ def _history(user: User) -> tuple[dict[int, int], dict[int, str]]:
 
 def _why_unavailable(method: Method, model: Model | None) -> str:
     if model is None:
-        return f"Method {method} needs a published model, and there is none yet."
+        needed = "trained model of the paper's family" if method in PAPER_METHODS else "published model"
+        return f"Method {method} needs a {needed}, and there is none yet."
     if isinstance(model, HistoryTowers):
-        if method == Method.TWO_TOWER:
-            return f"Method {method} needs a rating or a watched anime that the model knows."
-        return f"Method {method} needs a model of the paper's family, and the published one is of another."
+        return f"Method {method} needs a rating or a watched anime that the model knows."
+    if method in (Method.KMEANS, Method.GMM) and model.kmeans is None:
+        return (
+            f"Method {method} needs clusters, and {model.version} was trained without. Train the paper's model again."
+        )
     if method == Method.TWO_TOWER:
         return f"Method {method} needs a user that the model was trained on. Use weighted_average or auto."
     return f"Method {method} needs a rating of at least one anime that the model knows."

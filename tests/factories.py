@@ -20,8 +20,10 @@ from catalog.models import (
 )
 from recommender import lifecycle
 from recommender.engine.artifact import write_artifact
+from recommender.engine.clusters import GaussianMixtureClusters, KMeansClusters
 from recommender.engine.towers import HistoryModel, RatingHead
 from recommender.models import TrainingRun
+from recommender.published import GMM, KMEANS
 
 _numbers = itertools.count(1)
 
@@ -83,15 +85,38 @@ def member(history: dict[int, int], **fields: Any) -> Member:
     )
 
 
+def _cluster_arrays(
+    item_embeddings: Mapping[int, Sequence[float]], clusters: Mapping[int, int]
+) -> dict[str, np.ndarray]:
+    """Centroids are the means of their anime; the mixture has them, with unit variances."""
+    labels = np.array([clusters[i] for i in sorted(item_embeddings)], dtype=np.int32)
+    vectors = np.array([item_embeddings[i] for i in sorted(item_embeddings)], dtype=np.float64)
+    means = np.array([vectors[labels == cluster].mean(axis=0) for cluster in range(labels.max() + 1)])
+    mixture = GaussianMixtureClusters(
+        labels=labels,
+        weights=np.full(len(means), 1 / len(means)),
+        means=means,
+        precisions_cholesky=np.stack([np.eye(means.shape[1])] * len(means)),
+    )
+    return KMeansClusters(labels, means).to_arrays(KMEANS) | mixture.to_arrays(GMM)
+
+
 def published_model(
-    item_embeddings: Mapping[int, Sequence[float]], user_embeddings: Mapping[int, Sequence[float]] | None = None
+    item_embeddings: Mapping[int, Sequence[float]],
+    user_embeddings: Mapping[int, Sequence[float]] | None = None,
+    clusters: Mapping[int, int] | None = None,
 ) -> TrainingRun:
-    """Write an artifact with these vectors by anime and user id, and publish it. Needs the `artifacts_dir` fixture."""
-    return _publish(trained_model(item_embeddings, user_embeddings))
+    """Write an artifact with these vectors by anime and user id, and publish it. Needs the `artifacts_dir` fixture.
+
+    `clusters` has the cluster of each anime, by K-means and in the mixture alike.
+    """
+    return _publish(trained_model(item_embeddings, user_embeddings, clusters))
 
 
 def trained_model(
-    item_embeddings: Mapping[int, Sequence[float]], user_embeddings: Mapping[int, Sequence[float]] | None = None
+    item_embeddings: Mapping[int, Sequence[float]],
+    user_embeddings: Mapping[int, Sequence[float]] | None = None,
+    clusters: Mapping[int, int] | None = None,
 ) -> TrainingRun:
     """The same before its evaluation."""
     users = user_embeddings or {-1: [1.0] * len(next(iter(item_embeddings.values())))}
@@ -101,6 +126,8 @@ def trained_model(
         "user_embeddings": np.array([users[i] for i in sorted(users)], dtype=np.float32),
         "item_embeddings": np.array([item_embeddings[i] for i in sorted(item_embeddings)], dtype=np.float32),
     }
+    if clusters:
+        arrays |= _cluster_arrays(item_embeddings, clusters)
     return _trained(TrainingRun.Family.PAPER, arrays)
 
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from recommender.engine.clusters import KMeansClusters, fit_kmeans
 from recommender.engine.retrieval import Floats
 
+#: The numbers of clusters that are compared; those a catalogue is too small for are left out.
+GRID = (10, 25, 50, 75, 100, 125, 150, 175, 200, 250, 300)
 #: The silhouette compares all pairs; beyond this it is estimated from a sample of so many items.
 SILHOUETTE_SAMPLE = 10_000
 
@@ -40,7 +42,12 @@ class ClusterCurves:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+def grid_for(n_items: int, grid: Sequence[int] = GRID) -> tuple[int, ...]:
+    """Those of the grid that so many items can be clustered into."""
+    return tuple(k for k in grid if 2 <= k < n_items)
 
 
 def curves(

@@ -22,13 +22,20 @@ DEFAULT_CLUSTERS = 150
 ITEMS_PER_CLUSTER = 10
 #: From here on K-means learns from batches, in seconds where the full one takes minutes.
 MINI_BATCH_FROM = 50_000
+#: The most numbers that the covariances of a mixture may hold (160 MB of float64).
+MAX_COVARIANCE_VALUES = 20_000_000
 #: Added to the diagonal of every covariance, so that a component of few items has an inverse.
 REGULARISATION = 1e-6
 
 
-def default_n_clusters(n_items: int) -> int:
+def default_n_clusters(n_items: int, wanted: int = DEFAULT_CLUSTERS) -> int:
     """The paper's 150, or fewer when that would leave less than ten items to a cluster."""
-    return max(1, min(DEFAULT_CLUSTERS, n_items // ITEMS_PER_CLUSTER))
+    return max(1, min(wanted, n_items // ITEMS_PER_CLUSTER))
+
+
+def default_n_components(n_items: int, n_factors: int, wanted: int = DEFAULT_CLUSTERS) -> int:
+    """As `default_n_clusters`, or fewer when their covariances would not fit in memory."""
+    return min(default_n_clusters(n_items, wanted), max(1, MAX_COVARIANCE_VALUES // n_factors**2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,14 +54,14 @@ class _Clusters:
         """The nearest cluster of each embedding `[n_users]`."""
         return np.asarray(self.affinity(users).argmax(axis=1))
 
-    def to_arrays(self) -> Arrays:
-        """What an artifact stores; `from_arrays` reads it back."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+    def to_arrays(self, prefix: str = "") -> Arrays:
+        """What an artifact stores, each name with this prefix; `from_arrays` reads it back."""
+        return {prefix + field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Self:
         """Raises KeyError when an array is missing."""
-        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+        return cls(**{field.name: arrays[prefix + field.name] for field in fields(cls)})
 
 
 @dataclass(frozen=True, eq=False)
