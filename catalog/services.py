@@ -54,6 +54,14 @@ def keep(*, user: User, ratings: Mapping[int, int], statuses: Mapping[int, str])
     return len(visible)
 
 
+@transaction.atomic
+def delete_account(*, user: User) -> None:
+    """Delete the account with its ratings, lists, addresses and tokens. What models learned of it stays until the next
+    training."""
+    User.objects.select_for_update().only("pk").get(pk=user.pk)
+    user.delete()
+
+
 def check_score(score: int) -> None:
     if not MIN_SCORE <= score <= MAX_SCORE:
         message = _("A score is a whole number from %(min)s to %(max)s.") % {"min": MIN_SCORE, "max": MAX_SCORE}

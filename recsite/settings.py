@@ -180,6 +180,13 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# The first one ends what is too large, whoever sends it.
+FILE_UPLOAD_HANDLERS = [
+    "catalog.exchange.upload.UploadLimit",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+
 # API ------------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from catalog import covers
-from catalog.models import Anime
+from catalog.models import Anime, ListStatus
 
 register = template.Library()
 
@@ -42,3 +42,9 @@ def cover_url(anime: Anime) -> str:
 def score_words() -> list[tuple[int, str]]:
     """Every score one can give, with a word for it."""
     return [(score, str(word)) for score, word in SCORE_WORDS.items()]
+
+
+@register.simple_tag
+def list_name(status: str) -> str:
+    """What the site calls a list."""
+    return str(ListStatus(status).label)
