@@ -1,6 +1,5 @@
 """Staff launch, watch, publish and roll back trainings here."""
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -17,35 +16,10 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
-from catalog.charts import Series, Text, line_chart
-from recommender import lifecycle, services
+from recommender import comparison, lifecycle, services
 from recommender.cluster_charts import cluster_charts
-from recommender.configs import CONFIGS, checked
+from recommender.launching import LaunchForm
 from recommender.models import TrainingRun
-
-
-class LaunchForm(forms.ModelForm[TrainingRun]):
-    """A new training. Settings that are not named have the defaults of the family."""
-
-    class Meta:
-        model = TrainingRun
-        fields = ["family", "config", "publishes_itself"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        defaults = "; ".join(f"{family}: {json.dumps(config().to_dict())}" for family, config in CONFIGS.items())
-        self.fields["config"].help_text = _("Settings that differ from the defaults, which are: %s") % defaults
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if isinstance(cleaned.get("config"), dict) and "family" in cleaned:
-            try:
-                checked(cleaned["family"], cleaned["config"])
-            except ValueError as error:
-                self.add_error("config", str(error))
-        elif "config" in cleaned:
-            self.add_error("config", _('This is not a JSON object such as {"epochs": 10}.'))
-        return cleaned
 
 
 @admin.register(TrainingRun)
@@ -54,12 +28,29 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
     list_filter = ["state", "family"]
     list_select_related = ["started_by"]
     date_hierarchy = "created_at"
-    actions = ["publish_selected", "retire_selected", "cancel_selected"]
+    actions = ["compare_selected", "publish_selected", "retire_selected", "cancel_selected"]
     change_list_template = "admin/recommender/trainingrun/change_list.html"
     change_form_template = "admin/recommender/trainingrun/change_form.html"
     fieldsets = [
-        (None, {"fields": ["version", "state_label", "started_by", "publishes_itself", "waits_because", "error"]}),
-        (_("Model"), {"fields": ["family", "config", "data_fingerprint", "counts", "metrics"]}),
+        (
+            None,
+            {
+                "fields": [
+                    "version",
+                    "state_label",
+                    "cause",
+                    "started_by",
+                    "worker",
+                    "publishes_itself",
+                    "waits_because",
+                    "error",
+                ]
+            },
+        ),
+        (
+            _("Model"),
+            {"fields": ["family", "config", "data_filter", "continued_from", "data_fingerprint", "counts", "metrics"]},
+        ),
         (_("When"), {"fields": ["created_at", "started_at", "finished_at", "published_at"]}),
     ]
 
@@ -88,17 +79,15 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
         return super().get_form(request, obj, change, **kwargs) if obj else LaunchForm
 
     def get_fieldsets(self, request: HttpRequest, obj: TrainingRun | None = None) -> Any:
-        return (
-            super().get_fieldsets(request, obj)
-            if obj
-            else [(None, {"fields": ["family", "config", "publishes_itself"]})]
-        )
+        return super().get_fieldsets(request, obj) if obj else LaunchForm.fieldsets()
 
     def save_model(self, request: HttpRequest, obj: TrainingRun, form: Any, change: bool) -> None:
         run = services.launch_training(
             started_by=request.user,  # type: ignore[arg-type]  # the admin admits no anonymous user
             family=obj.family,
-            config=obj.config,
+            config=form.cleaned_data["config"],
+            data_filter=form.cleaned_data["data_filter"],
+            warm_start=obj.warm_start,
             publishes_itself=obj.publishes_itself,
         )
         obj.pk = run.pk
@@ -110,6 +99,7 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
         return [
             path("train-now/", view(require_POST(self.train_now)), name="recommender_train_now"),
             path("roll-back/", view(require_POST(self.roll_back)), name="recommender_roll_back"),
+            path("compare/", view(require_safe(self.compare)), name="recommender_compare"),
             path("<int:pk>/progress/", view(require_safe(self.progress)), name="recommender_progress"),
             *super().get_urls(),
         ]
@@ -132,6 +122,26 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
         except services.PublishError as error:
             self.message_user(request, str(error), messages.ERROR)
         return HttpResponseRedirect(reverse("admin:recommender_trainingrun_changelist"))
+
+    def compare(self, request: HttpRequest) -> HttpResponse:
+        """Up to five runs side by side: `?runs=1,2,3`."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        asked = [int(part) for part in request.GET.get("runs", "").split(",") if part.isascii() and part.isdigit()]
+        found = TrainingRun.objects.in_bulk([pk for pk in asked if pk < 2**63])
+        runs = [found[pk] for pk in dict.fromkeys(asked) if pk in found][: comparison.MAX_RUNS]
+        if not runs:
+            raise Http404(_("There are no such runs."))
+        charts = [*comparison.metric_charts(runs), (_("Loss by epoch"), comparison.loss_chart(runs))]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Compare runs"),
+            "opts": self.opts,
+            "runs": runs,
+            "tables": [(_("Metrics"), comparison.metrics(runs)), (_("Settings"), comparison.settings(runs))],
+            "charts": [(title, mark_safe(chart)) for title, chart in charts if chart],  # noqa: S308  they escape their words
+        }
+        return render(request, "admin/recommender/trainingrun/compare.html", context)
 
     def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The part of a run's page that moves while it trains."""
@@ -156,6 +166,14 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
+
+    @admin.action(description=_("Compare the selected runs"), permissions=["view"])
+    def compare_selected(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> HttpResponse | None:
+        if not 2 <= queryset.count() <= comparison.MAX_RUNS:
+            self.message_user(request, _("Choose two to five runs."), messages.ERROR)
+            return None
+        chosen = ",".join(str(pk) for pk in queryset.values_list("pk", flat=True))
+        return HttpResponseRedirect(f"{reverse('admin:recommender_compare')}?runs={chosen}")
 
     @admin.action(description=_("Publish the selected model"), permissions=["publish"])
     def publish_selected(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
@@ -221,28 +239,12 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
         return f"{last.get('validation_mse', last['train_loss']):.3f}" if last else "-"
 
     def _progress_context(self, run: TrainingRun) -> dict[str, Any]:
-        chart = ""
-        if len(run.losses) > 1:
-            epochs = [entry["epoch"] for entry in run.losses]
-            text = Text(
-                title=str(_("Loss by epoch")),
-                description=str(_("How far the model is from the ratings it learns from, and from those kept apart.")),
-                x_label=str(_("epoch")),
-                y_label=str(_("loss")),
-            )
-            names = {"train_loss": _("training"), "validation_mse": _("validation")}
-            lines = [
-                Series(str(label), epochs, [entry[name] for entry in run.losses])
-                for name, label in names.items()
-                if name in run.losses[0]
-            ]
-            chart = mark_safe(line_chart(text, lines, log_y=True))  # noqa: S308  the chart escapes its words
         left = run.seconds_left
         return {
             "run": run,
             "percent": f"{run.progress:.0%}",
             "loss": self.last_loss(run),
             "time_left": None if left is None else timedelta(seconds=round(left)),
-            "loss_chart": chart,
+            "loss_chart": mark_safe(comparison.loss_chart_of(run)),  # noqa: S308  the chart escapes its words
             "log": run.log.all(),
         }

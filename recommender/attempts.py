@@ -1,5 +1,6 @@
 """How often workers were lost over a run: one that takes its worker down each time is not tried for ever."""
 
+from recommender import workers
 from recommender.models import TrainingRun
 
 #: Attempts in a row that may end without a finished epoch.
@@ -11,11 +12,12 @@ class GivenUp(Exception):
 
 
 def begin(run: TrainingRun) -> None:
-    """Count an attempt. Raises GivenUp when there were too many."""
+    """Count an attempt of this worker. Raises GivenUp when there were too many."""
     if run.fruitless_attempts >= MAX_FRUITLESS:
         raise GivenUp(
             f"{run.fruitless_attempts} workers were lost over it, one after the other, without finishing an epoch. "
             "Look at the memory of the machine and at the worker's log."
         )
     run.fruitless_attempts += 1
-    run.save(update_fields=["fruitless_attempts"])
+    run.worker = workers.name()
+    run.save(update_fields=["fruitless_attempts", "worker"])

@@ -104,6 +104,9 @@ class TrainingRun(models.Model):
     progress = models.FloatField(_("progress"), default=0, editable=False, help_text=_("From 0 to 1."))
     fruitless_attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     cancel_requested = models.BooleanField(default=False, editable=False)
+    worker = models.CharField(
+        _("worker"), max_length=255, blank=True, editable=False, help_text=_("Who works on it, or did last.")
+    )
     error = models.TextField(_("error"), blank=True, editable=False)
     waits_because = models.TextField(
         _("waits for a person because"),

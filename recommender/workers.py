@@ -29,11 +29,15 @@ def _forget_stop(sender: Any, **kwargs: Any) -> None:
     cache.delete(_key(sender.hostname))
 
 
+def name() -> str:
+    """Of the worker that runs the present task, as in "training@host"; empty outside of a worker."""
+    return (current_task.request.hostname or "") if current_task else ""
+
+
 def is_stopping() -> bool:
     """Whether the worker that runs the present task was told to stop; False outside of a worker."""
-    host = current_task.request.hostname if current_task else None
     try:
-        return host is not None and bool(cache.get(_key(host)))
+        return bool(name() and cache.get(_key(name())))
     except RedisError:
         return False  # the store is away for a moment; the training is not
 

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from recsite import health, views
+from recsite import dashboard, health, views
 
 urlpatterns = [
     path("", include("recommender.urls")),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/", include("recsite.api")),
+    path("admin/dashboard/", dashboard.view, name="admin-dashboard"),
     path("admin/", admin.site.urls),
     path("offline/", views.offline, name="offline"),
     path("sw.js", views.service_worker, name="service-worker"),

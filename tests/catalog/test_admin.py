@@ -170,12 +170,24 @@ class TestTrainingRuns:
         assert response.headers["Location"] == f"{self.list_address}{run.pk}/change/"
 
     def test_a_training_is_launched_with_settings_or_told_what_is_wrong_with_them(self, boss: Client) -> None:
-        wrong = boss.post(self.list_address + "add/", {"family": "paper", "config": '{"epochs": 0}'})
-        assert "epochs must be a whole number" in wrong.content.decode()
+        page = boss.get(self.list_address + "add/").content.decode()
+        assert "Ridge of the item-item teacher" in page
+        assert 'name="paper__batch_size" value="10000"' in page
+        form = {"family": "paper", "source": "everyone", "history__epochs": "-7"}
+        for field, value, message in [
+            ("paper__epochs", "0", "epochs must be a whole number"),
+            ("paper__epochs", "many", "Enter a whole number"),
+            ("paper__learning_rate", "nan", "Enter a number"),
+            ("min_user_ratings", "0", "min_user_ratings must be a whole number"),
+            ("source", "bots", "Select a valid choice"),
+        ]:
+            wrong = boss.post(self.list_address + "add/", {**form, field: value})
+            assert message in str(wrong.context["adminform"].form.errors[field])
         assert not TrainingRun.objects.exists()
-        boss.post(self.list_address + "add/", {"family": "paper", "config": '{"epochs": 3}'})
+        boss.post(self.list_address + "add/", {**form, "paper__epochs": "3", "warm_start": "on", "source": "members"})
         run = TrainingRun.objects.get()
-        assert (run.config["epochs"], run.config["factors"], run.publishes_itself) == (3, 32, False)
+        assert (run.config["epochs"], run.config["factors"]) == (3, 32)
+        assert (run.publishes_itself, run.warm_start, run.data_filter["source"]) == (False, True, "members")
 
     @pytest.mark.parametrize("button", ["train-now/", "roll-back/"])
     def test_buttons_need_the_permission_and_a_post(self, boss: Client, client: Client, button: str) -> None:
@@ -219,3 +231,25 @@ class TestTrainingRuns:
         page = boss.get(f"{self.list_address}{run.pk}/progress/").content.decode()
         assert "no ratings" in page
         assert "hx-get" not in page
+
+    def test_up_to_five_runs_are_compared(self, boss: Client) -> None:
+        losses = [{"epoch": i, "train_loss": 2.0 / i, "seconds": 1.0} for i in (1, 2)]
+        ndcg = [{"mean": mean, "low": mean - 0.01, "high": mean + 0.01} for mean in (0.3, 0.4)]
+        runs = [
+            TrainingRun.objects.create(
+                config={"epochs": 3, "factors": number}, losses=losses, metrics={"ndcg@10": ndcg[number]}
+            )
+            for number in (0, 1)
+        ]
+        chosen = {"action": "compare_selected", "_selected_action": [run.pk for run in runs]}
+        page = boss.post(self.list_address, chosen, follow=True)
+        rows = {row.name: row for _, table in page.context["tables"] for row in table}
+        assert rows["factors"].differs
+        assert not rows["epochs"].differs
+        assert set(rows["ndcg@10"].values) == {"0.3 (0.29 – 0.31)", "0.4 (0.39 – 0.41)"}
+        assert page.content.decode().count('<svg class="chart"') == 2
+        one = boss.post(self.list_address, {**chosen, "_selected_action": [runs[0].pk]}, follow=True)
+        assert "Choose two to five runs." in one.content.decode()
+        for query in ("", "?runs=", "?runs=x,-1", "?runs=99999999999999999999"):
+            assert boss.get(f"{self.list_address}compare/{query}").status_code == 404
+        assert boss.get(f"{self.list_address}compare/?runs={runs[0].pk}").status_code == 200
