@@ -30,8 +30,8 @@ class Cleaned:
 
 
 def clean_up(*, keep_last: int, keep_published: int) -> Cleaned:
-    """Delete the files of all runs but the published one, those not at their end, the `keep_last` newest, and the
-    `keep_published` that were last published; and directories that belong to no run. The rows stay.
+    """Delete the files of all runs but the published one, those not at their end, the `keep_last` newest of each
+    family, and the `keep_published` that were last published; and directories that belong to no run. The rows stay.
 
     Raises:
         ValueError: a number below 0.
@@ -40,9 +40,11 @@ def clean_up(*, keep_last: int, keep_published: int) -> Cleaned:
         if value < 0:
             raise ValueError(f"{name} must be 0 or more, not {value}")
     with_files = TrainingRun.objects.filter(has_artifact=True)
-    newest = with_files.order_by("-pk").values_list("pk", flat=True)[:keep_last]
+    newest = with_files.order_by("-pk").values_list("pk", flat=True)
     served = with_files.exclude(published_at=None).order_by("-published_at").values_list("pk", flat=True)
-    kept = {*newest, *served[:keep_published]}
+    kept = set(served[:keep_published])
+    for family in TrainingRun.Family:
+        kept |= set(newest.filter(family=family)[:keep_last])
     removed = sum(_drop_artifact(pk) for pk in with_files.exclude(pk__in=kept).values_list("pk", flat=True))
     return Cleaned(removed, sum(_drop_if_orphan(path) for path in _directories()))
 

@@ -11,7 +11,7 @@ QUEUES = ("training", "evaluation", "judging", "default")
 def lengths() -> dict[str, int] | None:
     """Messages that no worker has taken yet, by queue; None when Valkey does not answer."""
     try:
-        return {name: int(_client().llen(name)) for name in QUEUES}  # type: ignore[arg-type]  # the client waits
+        return {name: int(_client().llen(name)) for name in QUEUES}
     except redis.RedisError:
         return None
 

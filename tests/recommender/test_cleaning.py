@@ -19,10 +19,13 @@ def models(count: int) -> list[TrainingRun]:
 
 
 def test_the_newest_and_the_last_published_stay() -> None:
+    (other_family,) = models(1)
+    TrainingRun.objects.update(family=TrainingRun.Family.HISTORY)
     runs = models(6)
     services.publish(runs[0])
     cleaned = cleaning.clean_up(keep_last=1, keep_published=3)
     assert cleaned.artifacts == 3
+    assert other_family.artifact_path.exists()
     kept = [run for run in runs if run.artifact_path.exists()]
     assert kept == [runs[0], runs[4], runs[5]]  # served, served before, the newest (served before that too)
     assert set(TrainingRun.objects.filter(has_artifact=True)) == set(kept)
