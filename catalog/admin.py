@@ -13,7 +13,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from catalog.models import ADULT_GENRE, Anime, Dataset, Genre, ListEntry, Member, Rating, User
+from catalog.models import ADULT_GENRE, Anime, ApiToken, Dataset, Genre, ListEntry, Member, Rating, User
 
 admin.site.site_header = admin.site.site_title = settings.SITE_NAME
 # The site's own log-in, and with it the limits on how often one may try.
@@ -112,6 +112,17 @@ class _ReadOnly(admin.ModelAdmin[Any]):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(_ReadOnly):
+    """Staff see whose they are and may revoke them; nobody sees a token again."""
+
+    list_display = ["name", "user", "scope", "created", "expiry"]
+    list_filter = ["scope"]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "name"]
+    fields = ["name", "user", "scope", "token_key", "created", "expiry"]
 
 
 @admin.register(Dataset)

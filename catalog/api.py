@@ -4,12 +4,13 @@ from typing import Any, cast
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import generics, mixins, pagination, permissions, serializers, status, viewsets
+from rest_framework import generics, mixins, pagination, serializers, status, viewsets
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog import services
+from catalog.api_auth import InScope
 from catalog.filters import AnimeFilter
 from catalog.models import ADULT_GENRE, Anime, Genre, ListEntry, Rating, User
 from catalog.serializers import (
@@ -41,7 +42,7 @@ class AnimeViewSet(viewsets.ReadOnlyModelViewSet[Anime]):
     """Search, filter and read the catalogue. Adult titles are there for those who asked for them."""
 
     queryset = Anime.objects.none()
-    permission_classes = [permissions.AllowAny]
+    permission_classes = [InScope]
     pagination_class = Pages
     filterset_class = AnimeFilter
     lookup_field = "mal_id"
@@ -60,7 +61,7 @@ class GenreList(generics.ListAPIView[Genre]):
     """All genres, by name."""
 
     serializer_class = GenreSerializer
-    permission_classes = [permissions.AllowAny]
+    permission_classes = [InScope]
     filter_backends = []
 
     def get_queryset(self) -> QuerySet[Genre]:

@@ -8,8 +8,10 @@ from django.db.models import F
 from django.db.models.expressions import OrderBy
 from django.utils.translation import gettext_lazy as _
 
-from catalog.models import MAX_SCORE, MIN_SCORE, AnimeQuerySet, AnimeType, Genre, ListStatus, User
+from catalog.models import MAX_SCORE, MIN_SCORE, AnimeQuerySet, AnimeType, ApiToken, Genre, ListStatus, User
 from catalog.search import search
+
+TOKEN_DAYS = (7, 30, 90, 365)
 
 
 class RatingForm(forms.Form):
@@ -83,6 +85,24 @@ class BrowseForm(forms.Form):
         if sort := chosen.get("sort"):
             return anime.order_by(*self.SORTS[sort][1])
         return anime if query else anime.order_by("-members", "mal_id")
+
+
+class TokenForm(forms.Form):
+    """What a new token is to be."""
+
+    name = forms.CharField(label=_("Name"), max_length=60, help_text=_("What it is for, so that you know it again."))
+    scope = forms.ChoiceField(label=_("What it may do"))
+    days = forms.TypedChoiceField(
+        label=_("Lasts"), coerce=int, choices=[(n, _("%(days)s days") % {"days": n}) for n in TOKEN_DAYS], initial=90
+    )
+
+    def __init__(self, user: User, data: Mapping[str, str] | None = None) -> None:
+        super().__init__(data)
+        scope = self.fields["scope"]
+        assert isinstance(scope, forms.ChoiceField)
+        scope.choices = [
+            choice for choice in ApiToken.Scope.choices if user.is_staff or choice[0] != ApiToken.Scope.STAFF
+        ]
 
 
 class SettingsForm(forms.ModelForm[User]):

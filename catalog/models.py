@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from knox.models import AbstractAuthToken
 
 ADULT_GENRE = "Hentai"
 MIN_SCORE, MAX_SCORE = 1, 10
@@ -18,7 +19,7 @@ MIN_SCORE, MAX_SCORE = 1, 10
 UNRATED = -1
 
 
-class User(AbstractUser):
+class User(AbstractUser):  # type: ignore[django-manager-missing]  # of knox, which is not typed
     """Somebody with an account on this site."""
 
     email = models.EmailField(_("email address"))
@@ -33,6 +34,36 @@ class User(AbstractUser):
             models.UniqueConstraint(Lower("username"), name="user_username_unique_in_any_case"),
             models.UniqueConstraint(Lower("email"), condition=~Q(email=""), name="user_email_unique_in_any_case"),
         ]
+
+
+class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # knox is not typed
+    """What a program shows to act for a user. Only its hash is kept, with its first characters to find it by."""
+
+    class Scope(models.TextChoices):
+        """Each may what those before it may."""
+
+        READ = "read", _("Read")
+        WRITE = "write", _("Read and write")
+        STAFF = "staff", _("Read, write, and what staff may")
+
+    name = models.CharField(_("name"), max_length=60, help_text=_("What it is for, so that you know it again."))
+    scope = models.CharField(_("scope"), max_length=5, choices=Scope, default=Scope.READ)
+
+    class Meta:
+        ordering = ["-created", "digest"]
+        verbose_name = _("API token")
+        constraints = [
+            models.CheckConstraint(condition=Q(scope__in=["read", "write", "staff"]), name="api_token_scope_known"),
+            models.CheckConstraint(condition=Q(expiry__isnull=False), name="api_token_expires"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.token_key}…)"
+
+    def admits(self, scope: str) -> bool:
+        """Whether it may do what needs `scope`."""
+        ranks = list(self.Scope.values)
+        return ranks.index(self.scope) >= ranks.index(scope)
 
 
 class Genre(models.Model):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalog import data_views, feedback_views, views
+from catalog import data_views, feedback_views, token_views, views
 
 urlpatterns = [
     path("anime/", views.anime_list, name="anime-list"),
@@ -16,5 +16,7 @@ urlpatterns = [
     path("me/data/import/", data_views.import_list, name="import-list"),
     path("me/data/import/apply/", data_views.apply_import, name="apply-import"),
     path("me/delete/", data_views.delete_account, name="delete-account"),
+    path("me/tokens/", token_views.tokens, name="my-tokens"),
+    path("me/tokens/<slug:key>/revoke/", token_views.revoke, name="revoke-token"),
     path("me/settings/", views.settings, name="settings"),
 ]

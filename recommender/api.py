@@ -1,12 +1,15 @@
 """/api/v1/: recommendations for the signed-in user, or for ratings that come with the call."""
 
+from typing import ClassVar
+
 from drf_spectacular.utils import extend_schema
-from rest_framework import permissions, serializers
+from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from catalog.api_auth import InScope
 from catalog.models import Anime
 from catalog.serializers import AnimeSummarySerializer
 from recommender import serving
@@ -19,7 +22,8 @@ from recommender.serializers import (
 
 
 class Recommendations(APIView):
-    permission_classes = [permissions.AllowAny]
+    permission_classes = [InScope]
+    scopes: ClassVar = {"POST": "read"}
 
     @extend_schema(parameters=[QuerySerializer], responses=RecommendationListSerializer)
     def get(self, request: Request) -> Response:
@@ -46,7 +50,7 @@ class Recommendations(APIView):
 
 
 class Similar(APIView):
-    permission_classes = [permissions.AllowAny]
+    permission_classes = [InScope]
 
     @extend_schema(responses=AnimeSummarySerializer(many=True))
     def get(self, request: Request, id: int) -> Response:

@@ -8,6 +8,8 @@ from django.http import HttpResponse, JsonResponse
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.views import exception_handler
 
+MEDIA_TYPE = "application/problem+json"
+
 
 def problem_details(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """DRF's answer to `error`, rewritten; None for what DRF does not answer, which stays a server error."""
@@ -24,7 +26,7 @@ def problem_details(error: Exception, context: dict[str, Any]) -> HttpResponse |
     else:
         problem["detail"] = str(getattr(error, "detail", "") or error or title)
     # Not the view's renderer, which may be none of JSON; and in ASCII, whatever of the request a message repeats.
-    answer = JsonResponse(problem, status=response.status_code, content_type="application/problem+json")
+    answer = JsonResponse(problem, status=response.status_code, content_type=MEDIA_TYPE)
     for name, value in response.items():
         answer.headers.setdefault(name, value)
     return answer

@@ -47,6 +47,7 @@ MEMBER_PAGES = {
     "my-ratings": "/me/ratings/",
     "my-list": "/me/ratings/?show=plan_to_watch",
     "settings": "/me/settings/",
+    "tokens": "/me/tokens/",
     "e-mail": "/accounts/email/",
     "password": "/accounts/password/change/",
     "sign-out": "/accounts/logout/",

@@ -1,52 +1,84 @@
 """Every endpoint for every role: who may, who may not, and whose rows are whose."""
 
-import pytest
-from django.test import Client
-from django.urls import URLPattern
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import pytest
+import yaml
+from django.test import Client
+
+from catalog.api_auth import InScope
 from catalog.models import ListEntry, Rating, User
+from catalog.tokens import make_token
 from recsite import api
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("artifacts_dir")]
+CONTRACT = Path(__file__).resolve().parent.parent.parent / "docs" / "openapi.yaml"
+READ, WRITE = "read", "write"
 
-PUBLIC = [
-    ("get", "/api/v1/anime/"),
-    ("get", "/api/v1/anime/1/"),
-    ("get", "/api/v1/anime/1/similar/"),
-    ("get", "/api/v1/genres/"),
-    ("get", "/api/v1/recommendations/"),
-    ("post", "/api/v1/recommendations/"),
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One operation, called in a way that succeeds for whoever may.
+
+    Attributes:
+        scope: what a token needs.
+        is_public: whether it needs no account.
+        status: of a success.
+        others: the status for another user, who has no such row.
+    """
+
+    method: str
+    path: str
+    scope: str
+    body: Any = None
+    is_public: bool = False
+    status: int = 200
+    others: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def call(self, client: Client, headers: dict[str, str] | None = None) -> Any:
+        body = () if self.body is None else (self.body,)
+        kind = {"content_type": "application/json"} if body else {}
+        return getattr(client, self.method)("/api/v1/" + self.path, *body, headers=headers, **kind)
+
+    def expected(self, role: str) -> int:
+        if self.is_public:
+            return self.status
+        if role == "anonymous":
+            return 401
+        if self.scope == WRITE and role == "read token":
+            return 403
+        return (self.others or self.status) if role in ("other user", "staff") else self.status
+
+
+MATRIX = [
+    Endpoint("get", "anime/", READ, is_public=True),
+    Endpoint("get", "anime/1/", READ, is_public=True),
+    Endpoint("get", "anime/1/similar/", READ, is_public=True),
+    Endpoint("get", "genres/", READ, is_public=True),
+    Endpoint("get", "recommendations/", READ, is_public=True),
+    Endpoint("post", "recommendations/", READ, {"ratings": [{"anime_id": 1, "score": 8}]}, is_public=True),
+    Endpoint("get", "me/", READ),
+    Endpoint("patch", "me/", WRITE, {"shows_adult": False}),
+    Endpoint("get", "me/ratings/", READ),
+    Endpoint("post", "me/ratings/", WRITE, {"anime_id": 1, "score": 8}, status=201),
+    Endpoint("get", "me/ratings/1/", READ, others=404),
+    Endpoint("put", "me/ratings/1/", WRITE, {"score": 9}),
+    Endpoint("delete", "me/ratings/1/", WRITE, status=204, others=404),
+    Endpoint("get", "me/list/", READ),
+    Endpoint("post", "me/list/", WRITE, {"anime_id": 1, "status": "watching"}, status=201),
+    Endpoint("get", "me/list/1/", READ, others=404),
+    Endpoint("put", "me/list/1/", WRITE, {"status": "completed"}),
+    Endpoint("delete", "me/list/1/", WRITE, status=204, others=404),
 ]
-OWN = [
-    ("get", "/api/v1/me/"),
-    ("patch", "/api/v1/me/"),
-    ("get", "/api/v1/me/ratings/"),
-    ("post", "/api/v1/me/ratings/"),
-    ("get", "/api/v1/me/ratings/1/"),
-    ("put", "/api/v1/me/ratings/1/"),
-    ("delete", "/api/v1/me/ratings/1/"),
-    ("get", "/api/v1/me/list/"),
-    ("post", "/api/v1/me/list/"),
-    ("get", "/api/v1/me/list/1/"),
-    ("put", "/api/v1/me/list/1/"),
-    ("delete", "/api/v1/me/list/1/"),
-]
-BODIES = {
-    ("post", "/api/v1/recommendations/"): {"ratings": [{"anime_id": 1, "score": 8}]},
-    ("patch", "/api/v1/me/"): {"shows_adult": False},
-    ("post", "/api/v1/me/ratings/"): {"anime_id": 1, "score": 8},
-    ("put", "/api/v1/me/ratings/1/"): {"score": 9},
-    ("post", "/api/v1/me/list/"): {"anime_id": 1, "status": "watching"},
-    ("put", "/api/v1/me/list/1/"): {"status": "completed"},
-}
-
-
-def call(client: Client, method: str, path: str):
-    body = BODIES.get((method, path))
-    return (
-        getattr(client, method)(path, body, content_type="application/json") if body else getattr(client, method)(path)
-    )
+ROLES = ["anonymous", "owner", "other user", "staff", "read token", "write token", "staff token"]
+Caller = Callable[[Endpoint], Any]
 
 
 @pytest.fixture
@@ -58,55 +90,54 @@ def owner() -> User:
     return user
 
 
-def test_every_address_is_in_this_matrix() -> None:
-    patterns = {str(p.pattern) for p in api.v1 if isinstance(p, URLPattern)}
-    covered = {path.removeprefix("/api/v1/").replace("/1/", "/<id>/") for _, path in [*PUBLIC, *OWN]}
-    plain = {
-        p.replace("<int:id>", "<id>").replace("<int:anime_id>", "<id>").replace("<drf_format_suffix:format>", "")
-        for p in patterns
+@pytest.fixture
+def caller(role: str, owner: User) -> Caller:
+    """Calls an endpoint as `role`; tokens are the owner's."""
+    client = Client()
+    if role.endswith("token"):
+        scope = role.split()[0]
+        if scope == "staff":
+            owner.is_staff = True
+            owner.save(update_fields=["is_staff"])
+        _, text = make_token(user=owner, name="test", scope=scope, days=1)
+        return lambda endpoint: endpoint.call(client, {"Authorization": f"Bearer {text}"})
+    who = {"owner": owner, "other user": factories.user("other"), "staff": factories.staff(username="boss")}
+    if role in who:
+        client.force_login(who[role])
+    return lambda endpoint: endpoint.call(client)
+
+
+def test_every_operation_is_in_this_matrix() -> None:
+    operations = {
+        (method, path.removeprefix("/api/v1/").replace("{anime_id}", "1").replace("{id}", "1"))
+        for path, methods in yaml.safe_load(CONTRACT.read_text())["paths"].items()
+        for method in methods
     }
-    assert plain == covered
+    assert operations == {(endpoint.method, endpoint.path) for endpoint in MATRIX}
 
 
-@pytest.mark.parametrize(("method", "path"), PUBLIC)
-@pytest.mark.parametrize("role", ["anonymous", "user", "staff"])
-def test_the_catalogue_is_for_everybody(role: str, method: str, path: str, owner: User, client: Client) -> None:
-    if role != "anonymous":
-        client.force_login(factories.user() if role == "user" else factories.staff())
-    assert call(client, method, path).status_code == 200
+def test_every_view_heeds_the_scope_of_a_token() -> None:
+    for pattern in api.v1:
+        view = pattern.callback.cls()  # type: ignore[union-attr]
+        assert InScope in view.permission_classes, pattern
 
 
-@pytest.mark.parametrize(("method", "path"), OWN)
-def test_what_is_mine_is_closed_to_the_anonymous(method: str, path: str, owner: User, client: Client) -> None:
-    response = call(client, method, path)
-    assert response.status_code == 403
-    assert response.headers["Content-Type"] == "application/problem+json"
+@pytest.mark.parametrize("endpoint", MATRIX, ids=str)
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_may_what_is_its_own(role: str, endpoint: Endpoint, caller: Caller, owner: User) -> None:
+    response = caller(endpoint)
+    assert response.status_code == endpoint.expected(role), response.content
+    if response.status_code >= 400:
+        assert response.headers["Content-Type"] == "application/problem+json"
+    if role in ("anonymous", "other user", "staff"):
+        assert "owner" not in response.content.decode()
+        assert Rating.objects.get(user=owner).score == 7
+        assert ListEntry.objects.get(user=owner).status == "plan_to_watch"
 
 
-@pytest.mark.parametrize(("method", "path"), OWN)
-@pytest.mark.parametrize("role", ["user", "staff"])
-def test_nobody_reads_or_changes_what_is_another_users(
-    role: str, method: str, path: str, owner: User, client: Client
-) -> None:
-    client.force_login(factories.user("other") if role == "user" else factories.staff(username="boss"))
-    response = call(client, method, path)
-    assert "owner" not in response.content.decode()
-    assert response.status_code in (200, 201, 404)
-    if method in ("get", "delete") and path.endswith("/1/"):
-        assert response.status_code == 404
-    assert Rating.objects.get(user=owner).score == 7
-    assert ListEntry.objects.get(user=owner).status == "plan_to_watch"
-
-
-@pytest.mark.parametrize(("method", "path"), OWN)
-def test_one_reads_and_changes_ones_own(method: str, path: str, owner: User, client: Client) -> None:
-    client.force_login(owner)
-    assert call(client, method, path).status_code == {"post": 201, "delete": 204}.get(method, 200)
-
-
-@pytest.mark.parametrize(("method", "path"), [pair for pair in OWN if pair[0] != "get"])
-def test_a_session_writes_only_with_a_csrf_token(method: str, path: str, owner: User) -> None:
+@pytest.mark.parametrize("endpoint", [e for e in MATRIX if e.scope != READ], ids=str)
+def test_a_session_writes_only_with_a_csrf_token(endpoint: Endpoint, owner: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(owner)
-    assert call(client, method, path).status_code == 403
+    assert endpoint.call(client).status_code == 403
     assert Rating.objects.get(user=owner).score == 7

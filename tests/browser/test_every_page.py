@@ -36,6 +36,7 @@ MEMBER_PAGES = [
     "/me/ratings/?show=plan_to_watch",
     "/me/ratings/?show=dropped",
     "/me/settings/",
+    "/me/tokens/",
     "/accounts/email/",
     "/accounts/password/change/",
     "/accounts/logout/",

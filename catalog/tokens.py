@@ -1,0 +1,34 @@
+"""Tokens with which programs act for a user: making and revoking them."""
+
+from datetime import timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from catalog.models import ApiToken, User
+
+MAX_TOKENS = 20
+
+
+@transaction.atomic
+def make_token(*, user: User, name: str, scope: str, days: int) -> tuple[ApiToken, str]:
+    """A new token, and its text, which is kept nowhere.
+
+    Raises ValidationError where the user has too many, or the scope is not for them.
+    """
+    # Two that race are counted one after the other.
+    User.objects.select_for_update().only("pk").get(pk=user.pk)
+    if scope == ApiToken.Scope.STAFF and not user.is_staff:
+        raise ValidationError({"scope": _("This scope is for staff.")})
+    ApiToken.objects.filter(user=user, expiry__lte=timezone.now()).delete()
+    if ApiToken.objects.filter(user=user).count() >= MAX_TOKENS:
+        raise ValidationError(_("You have %(count)s tokens: revoke one first.") % {"count": MAX_TOKENS})
+    made, text = ApiToken.objects.create(user, expiry=timedelta(days=days), name=name, scope=scope)
+    return made, text
+
+
+def revoke_token(*, user: User, key: str) -> bool:
+    """Make the user's token that begins with `key` worthless; whether there was one."""
+    return bool(ApiToken.objects.filter(user=user, token_key=key).delete()[0])
