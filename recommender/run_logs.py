@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from django.db import DatabaseError, InterfaceError, transaction
+from structlog.contextvars import bound_contextvars
 
 from recommender.models import RunLog, TrainingRun
 
@@ -30,13 +31,14 @@ class RunHandler(logging.Handler):
 
 @contextmanager
 def kept(run: TrainingRun) -> Iterator[None]:
-    """Keep what is logged inside with `run`."""
+    """Keep what is logged inside with `run`; the worker's own log says with each record which run it is of."""
     handler = RunHandler(run)
     loggers = [logging.getLogger(name) for name in LOGGERS]
     for logger in loggers:
         logger.addHandler(handler)
     try:
-        yield
+        with bound_contextvars(run=run.version):
+            yield
     finally:
         for logger in loggers:
             logger.removeHandler(handler)

@@ -16,6 +16,7 @@ from enum import StrEnum
 import numpy as np
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import CharField, PositiveSmallIntegerField, Value
+from prometheus_client import Counter
 
 from catalog.histories import WATCHED
 from catalog.models import ListEntry, ListStatus, Rating, User
@@ -31,6 +32,8 @@ from recommender.published import HistoryTowers, Model, PaperModel, paper_model,
 MAX_K, MAX_OFFSET = 100, 500
 #: How many of the rated anime a reason names.
 MAX_REASONS = 2
+
+LISTS = Counter("recsite_lists_total", "Lists made, by the path taken and the method.", ["path", "method"])
 
 
 class Path(StrEnum):
@@ -143,6 +146,7 @@ def recommend_for_ratings(
     if found is None and not by_popularity and chosen != Method.AUTO:
         raise MethodUnavailable(_why_unavailable(chosen, model))
     found = found or _cold_start(candidates, k + offset)
+    LISTS.labels(found.path, found.method).inc()
     return replace(found, items=found.items[offset:], offset=offset)
 
 

@@ -5,4 +5,4 @@ class RecsiteConfig(AppConfig):
     name = "recsite"
 
     def ready(self) -> None:
-        from recsite import checks  # noqa: F401  registers them
+        from recsite import checks, task_metrics  # noqa: F401  they register what they hold

@@ -1,7 +1,10 @@
 """The web server's settings, here and in the container: `gunicorn --config python:recsite.gunicorn_config`."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
+from typing import Any
 
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
@@ -13,3 +16,17 @@ loglevel = "warning"
 # The workers' heartbeat is a file, which on a disk can block; memory cannot.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
+
+# What the processes count, each in files of its own, for whichever of them is asked for /metrics.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="recsite-metrics-")
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """A process that is gone has nothing to say of the present; its counts stay."""
+    from prometheus_client import multiprocess  # looks for the folder when it is imported
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(server: Any) -> None:
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from recommender.published import published_model
+
 
 @require_safe
 @never_cache
@@ -20,9 +22,14 @@ def alive(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """The stores answer and the tables are those of this code; 503 with the failing part's name otherwise."""
+    """The stores answer and the tables are those of this code; 503 with the failing part's name otherwise.
+
+    "model" says whether this process serves the published model. It decides nothing: without one the site serves what
+    is popular, which is better than no site.
+    """
     parts = {name: _works(check) for name, check in CHECKS.items()}
-    return JsonResponse(parts, status=200 if all(parts.values()) else 503)
+    status = 200 if all(parts.values()) else 503
+    return JsonResponse({**parts, "model": _works(_model)}, status=status)
 
 
 def _works(check: Callable[[], bool]) -> bool:
@@ -46,6 +53,10 @@ def _cache() -> bool:
 def _migrations() -> bool:
     executor = MigrationExecutor(connection)
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
+def _model() -> bool:
+    return published_model() is not None
 
 
 CHECKS: dict[str, Callable[[], bool]] = {"database": _database, "cache": _cache, "migrations": _migrations}

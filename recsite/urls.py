@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from recsite import dashboard, health, views
+from recsite import dashboard, health, metrics, views
 
 urlpatterns = [
     path("", include("recommender.urls")),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("offline/", views.offline, name="offline"),
     path("sw.js", views.service_worker, name="service-worker"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
 ]

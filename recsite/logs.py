@@ -1,0 +1,66 @@
+"""What the site logs and how: lines to read on a machine of one's own, JSON objects in production."""
+
+import logging
+import re
+from typing import Any
+
+import structlog
+from django.http import HttpRequest
+from django_structlog.middlewares import RequestMiddleware
+
+#: What is in such addresses lets its holder into an account.
+_SECRET = re.compile(r"(/accounts/(?:password/reset/key|confirm-email)/)[^/]+")
+
+#: What each record gets: the request, task and run that it belongs to, its level, logger and time.
+_SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.ExtraAdder(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+class RequestLog(RequestMiddleware):
+    """Gives each request an id that all of its records carry, and logs its end without what must stay secret."""
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        """Method and path: a query may hold what a person typed."""
+        path = _SECRET.sub(r"\1…", request.path)
+        return f"{request.method} {path}"
+
+
+def configuration(*, as_json: bool, level: str) -> dict[str, Any]:
+    """Django's `LOGGING`; also sets structlog up, whose records go the same way."""
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    json_formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": _SHARED,
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+    }
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"},
+            "json": json_formatter,
+        },
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json" if as_json else "line"}},
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            "django.server": {"level": "INFO"},
+            "django": {"handlers": [], "propagate": True},
+            # Every request and task twice is for machines to read.
+            "django_structlog": {"level": logging.INFO if as_json else logging.ERROR},
+        },
+    }
