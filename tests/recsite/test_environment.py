@@ -5,7 +5,7 @@ import re
 from recsite import embedded
 
 # Read from the process's own environment for other reasons than configuring the site.
-NOT_OURS = {"PATH"}
+NOT_OURS = {"PATH", "PROMETHEUS_MULTIPROC_DIR"}
 
 
 def test_every_variable_is_documented_and_every_documented_one_is_read() -> None:
