@@ -32,10 +32,10 @@ def rate(request: SiteRequest, mal_id: int) -> HttpResponse:
     try:
         if score is None:
             feedback.unrate(request, mal_id)
-            said = _("Your rating of %(anime)s is removed.") % {"anime": anime.name}
+            said = _("Your rating of %(anime)s is removed.") % {"anime": anime.title}
         else:
             feedback.rate(request, mal_id, score)
-            said = _("You rated %(anime)s %(score)s.") % {"anime": anime.name, "score": score}
+            said = _("You rated %(anime)s %(score)s.") % {"anime": anime.title, "score": score}
     except ValidationError as error:
         return _refuse(request, error.messages[0])
     return _answer(request, anime, said, "score", before=before, now=score)
@@ -55,17 +55,17 @@ def list_status(request: SiteRequest, mal_id: int) -> HttpResponse:
     try:
         if status:
             feedback.set_status(request, mal_id, status)
-            said = _("%(anime)s: %(status)s.") % {"anime": anime.name, "status": ListStatus(status).label}
+            said = _("%(anime)s: %(status)s.") % {"anime": anime.title, "status": ListStatus(status).label}
         else:
             feedback.clear_status(request, mal_id)
-            said = _("%(anime)s is off your list.") % {"anime": anime.name}
+            said = _("%(anime)s is off your list.") % {"anime": anime.title}
     except ValidationError as error:
         return _refuse(request, error.messages[0])
     return _answer(request, anime, said, "status", before=before, now=status)
 
 
 def _anime(request: SiteRequest, mal_id: int) -> Anime:
-    anime = Anime.objects.visible_to(request.user).only("name").filter(pk=mal_id).first()
+    anime = Anime.objects.visible_to(request.user).only("name", "japanese_name").filter(pk=mal_id).first()
     if anime is None:
         raise Http404(_("This anime is not in the catalogue."))
     return anime

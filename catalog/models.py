@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from knox.models import AbstractAuthToken
 
@@ -153,6 +154,20 @@ class Anime(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("anime-detail", args=[self.pk])
 
+    @property
+    def title(self) -> str:
+        """The name in the reader's language: the Japanese one for who reads Japanese, where it is known."""
+        return self.japanese_name if self._is_read_in_japanese else self.name
+
+    @property
+    def other_title(self) -> str:
+        """The name in the other language, or none."""
+        return self.name if self._is_read_in_japanese else self.japanese_name
+
+    @property
+    def _is_read_in_japanese(self) -> bool:
+        return bool(self.japanese_name) and (get_language() or "").startswith("ja")
+
 
 class Rating(models.Model):
     """What one user gives one anime."""
@@ -256,3 +271,21 @@ class Member(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dataset.name} {self.external_id}"
+
+
+class MemberScores(models.Model):
+    """How the members of one data set scored one anime: `counts[i]` of them gave it i + 1."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="scores")
+    anime = models.ForeignKey(Anime, on_delete=models.CASCADE, related_name="member_scores")
+    counts = ArrayField(models.PositiveIntegerField(), verbose_name=_("counts"), size=MAX_SCORE)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("scores of members")
+        constraints = [
+            models.UniqueConstraint(fields=["anime", "dataset"], name="member_scores_once_per_anime_and_dataset"),
+            models.CheckConstraint(condition=Q(counts__len=MAX_SCORE), name="member_scores_one_count_per_score"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset.name}: {self.anime}"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalog import data_views, feedback_views, token_views, views
+from catalog import data_views, feedback_views, taste_views, token_views, views
 
 urlpatterns = [
     path("anime/", views.anime_list, name="anime-list"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("anime/<int:mal_id>/rate/", feedback_views.rate, name="rate"),
     path("anime/<int:mal_id>/status/", feedback_views.list_status, name="list-status"),
     path("me/ratings/", views.my_ratings, name="my-ratings"),
+    path("me/taste/", taste_views.my_taste, name="my-taste"),
     path("me/data/", data_views.data, name="my-data"),
     path("me/data/export.<str:kind>", data_views.export, name="export"),
     path("me/data/import/", data_views.import_list, name="import-list"),

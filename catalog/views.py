@@ -10,18 +10,30 @@ from django.db.models import Count, QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from catalog import covers
+from catalog import covers, distribution, small_charts
 from catalog.cards import FIELDS, Card, cards
 from catalog.feedback import feedback_of
 from catalog.forms import BrowseForm, SettingsForm
 from catalog.http import AccountRequest, SiteRequest, wants_fragment
-from catalog.models import ADULT_GENRE, Anime, Genre, ListEntry, ListStatus, Rating, User
+from catalog.models import (
+    ADULT_GENRE,
+    MAX_SCORE,
+    MIN_SCORE,
+    Anime,
+    Genre,
+    ListEntry,
+    ListStatus,
+    Rating,
+    User,
+)
 
 PAGE_SIZE = 30
 SORTS = {"recent": _("Latest first"), "score": _("Highest first"), "title": _("By title")}
+SCORE_LABELS = [str(score) for score in range(MIN_SCORE, MAX_SCORE + 1)]
 Row = TypeVar("Row", Rating, ListEntry)
 
 
@@ -59,7 +71,20 @@ def anime_detail(request: SiteRequest, mal_id: int) -> HttpResponse:
     if anime is None:
         raise Http404(str(_("This anime is not in the catalogue.")))
     [card] = cards([anime], feedback_of(request, [anime.pk]))
-    return render(request, "catalog/anime_detail.html", {"card": card, "anime": anime, "statuses": ListStatus.choices})
+    counts = distribution.of_anime(anime.pk)
+    picture = ""
+    if any(counts):
+        chosen = card.score - 1 if card.score else None
+        title = _("Share of each score from 1 to 10")
+        picture = small_charts.columns(str(title), SCORE_LABELS, distribution.shares(counts), chosen=chosen)
+    context = {
+        "card": card,
+        "anime": anime,
+        "statuses": ListStatus.choices,
+        "distribution": mark_safe(picture),  # noqa: S308  escaped where it is drawn
+        "scorers": sum(counts),
+    }
+    return render(request, "catalog/anime_detail.html", context)
 
 
 @require_safe

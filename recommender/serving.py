@@ -21,7 +21,7 @@ from prometheus_client import Counter
 from catalog.histories import WATCHED
 from catalog.models import ListEntry, ListStatus, Rating, User
 from recommender.candidates import RERANKED, Candidates
-from recommender.catalogue import catalogue
+from recommender.catalogue import CatalogueArrays, catalogue
 from recommender.cluster_lists import best_of_nearest
 from recommender.controls import NO_CONTROLS, Controls
 from recommender.engine import towers
@@ -119,10 +119,11 @@ def recommend_for_ratings(
     exclude: Collection[int] = (),
     user_id: int | None = None,
     model: Model | None = None,
+    anime: CatalogueArrays | None = None,
 ) -> RecommendationList:
     """The same for somebody whose ratings, anime id to score, and list, anime id to status, come with the call.
 
-    By `model` where one is given, and not by the published one.
+    By `model` where one is given, and not by the published one; `anime` is the catalogue, where the caller has it.
     """
     k, offset = max(1, min(k, MAX_K)), max(0, min(offset, MAX_OFFSET))
     statuses = statuses or {}
@@ -130,7 +131,7 @@ def recommend_for_ratings(
     by_popularity = chosen == Method.POPULARITY
     model = None if by_popularity else model or published_model()
     excluded = {*ratings, *exclude, *(anime for anime, status in statuses.items() if _stays_out(status, controls))}
-    candidates = Candidates(catalogue(), excluded, shows_adult, controls)
+    candidates = Candidates(anime or catalogue(), excluded, shows_adult, controls)
     if not controls.sequels:
         franchises = candidates.anime.titles
         if isinstance(model, HistoryTowers):
@@ -150,9 +151,19 @@ def recommend_for_ratings(
     return replace(found, items=found.items[offset:], offset=offset)
 
 
-def similar(anime_id: int, *, k: int = 12, shows_adult: bool = False) -> tuple[int, ...]:
-    """The `k` anime whose vectors point most nearly where this one's does; none when the model does not know it."""
-    published = published_model()
+def similar(
+    anime_id: int,
+    *,
+    k: int = 12,
+    shows_adult: bool = False,
+    model: Model | None = None,
+    anime: CatalogueArrays | None = None,
+) -> tuple[int, ...]:
+    """The `k` anime whose vectors point most nearly where this one's does; none when the model does not know it.
+
+    `model` and `anime` are the published model and the catalogue, where the caller has them already.
+    """
+    published = model or published_model()
     if isinstance(published, HistoryTowers):
         item_ids, vectors = published.model.item_ids, published.model.item_embeddings[:, :-1]
     elif isinstance(published, PaperModel):
@@ -164,7 +175,7 @@ def similar(anime_id: int, *, k: int = 12, shows_adult: bool = False) -> tuple[i
         return ()
     norms = np.linalg.norm(vectors, axis=1)
     cosines = vectors @ vectors[row] / np.maximum(norms * norms[row], 1e-12)
-    candidates = Candidates(catalogue(), {anime_id}, shows_adult)
+    candidates = Candidates(anime or catalogue(), {anime_id}, shows_adult)
     return tuple(int(item_ids[row]) for row, _ in candidates.best_of(item_ids, cosines, k))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
@@ -21,7 +21,6 @@ from recommender.starters import starters
 ENOUGH_RATINGS = 5
 STARTERS_SHOWN = 12
 BESIDE, STEP = 12, 24
-SIMILAR = 12
 
 
 @require_safe
@@ -41,22 +40,6 @@ def recommendations_list(request: SiteRequest) -> HttpResponse:
     also = _starters(request) if "starters" in request.GET else ()
     context = _list_context(request, feedback_of(request), also=also)
     template = "recommender/_list.html" if wants_fragment(request) else "recommender/home.html"
-    response = render(request, template, context)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
-
-
-@require_safe
-def similar_anime(request: SiteRequest, mal_id: int) -> HttpResponse:
-    """Anime whose vectors point where this one's does."""
-    anime = Anime.objects.visible_to(request.user).only("name").filter(pk=mal_id).first()
-    if anime is None:
-        raise Http404(_("This anime is not in the catalogue."))
-    ids = serving.similar(mal_id, k=SIMILAR, shows_adult=_shows_adult(request))
-    found = _by_id(request, ids)
-    shown = cards([found[pk] for pk in ids if pk in found], feedback_of(request, ids))
-    context = {"anime": anime, "cards": shown, "is_simulated": _is_simulated()}
-    template = "recommender/_similar.html" if wants_fragment(request) else "recommender/similar.html"
     response = render(request, template, context)
     patch_vary_headers(response, ["HX-Request"])
     return response
@@ -83,7 +66,7 @@ def _list_context(request: SiteRequest, feedback: Feedback, also: tuple[int, ...
         "method": method,
         "methods": serving.METHODS if _is_staff(request) else (),
         "problem": problem,
-        "is_simulated": _is_simulated(),
+        "is_simulated": is_simulated(),
     }
 
 
@@ -148,14 +131,14 @@ def _number(request: SiteRequest, name: str, *, default: int) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else default
 
 
+def is_simulated() -> bool:
+    """Whether ratings that models learn from were made up by a program."""
+    return Dataset.objects.filter(is_simulated=True).exists()
+
+
 def _is_staff(request: SiteRequest) -> bool:
     return isinstance(request.user, User) and request.user.is_staff
 
 
 def _shows_adult(request: SiteRequest) -> bool:
     return isinstance(request.user, User) and request.user.shows_adult
-
-
-def _is_simulated() -> bool:
-    """Whether ratings that models learn from were made up by a program."""
-    return Dataset.objects.filter(is_simulated=True).exists()

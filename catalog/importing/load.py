@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from catalog.importing.catalogue import write_anime, write_metadata
 from catalog.importing.errors import DatasetError
-from catalog.importing.members import write_members
+from catalog.importing.members import write_members, write_scores
 from catalog.importing.ratings import Triples
 from catalog.importing.tables import AnimeRow, MetadataRow
 from catalog.models import Anime, Dataset
@@ -67,6 +67,7 @@ def load(contents: Contents, step: Callable[[str], object] = lambda text: None) 
     dataset, is_new = Dataset.objects.get_or_create(name=contents.name)
     known = _OfCatalogue(contents)
     members_changed, tally = write_members(dataset, known.blocks(), known.catalogue, is_new=is_new)
+    write_scores(dataset, tally)
     report = Report(
         anime=len(contents.anime),
         members=tally.members,

@@ -12,7 +12,7 @@ from psycopg import sql
 from catalog.importing.grouping import Histories, ScatteredError, histories_in_turn
 from catalog.importing.ratings import Triples, joined
 from catalog.importing.staging import create_staging, execute
-from catalog.models import UNRATED, Dataset
+from catalog.models import MAX_SCORE, UNRATED, Dataset, MemberScores
 
 _INT4_OID, _INT2_OID = 23, 21
 #: A row as far as the first array: number of fields; data set and external id, each after its length; then what
@@ -26,16 +26,19 @@ _COLUMNS = "dataset_id, external_id, anime_ids, scores"
 
 
 class Tally:
-    """Counts what passes through it on its way to the database."""
+    """Counts what passes through it on its way to the database.
+
+    `counts` `[n_anime, 11]` is how many gave each anime of `catalogue` each score; column 0 is for no score.
+    """
 
     def __init__(self, catalogue: NDArray[np.int32]) -> None:
         self.members = self.interactions = self.ratings = self.repeated = self.contradicted = 0
-        self._catalogue = catalogue
-        self._is_rated = np.zeros(len(catalogue), dtype=bool)
+        self.catalogue = np.sort(catalogue)
+        self.counts = np.zeros((len(catalogue), MAX_SCORE + 1), dtype=np.int64)
 
     @property
     def rated_anime(self) -> int:
-        return int(np.count_nonzero(self._is_rated))
+        return int(np.count_nonzero(self.counts.any(axis=1)))
 
     def counted(self, histories: Iterable[Histories]) -> Iterator[Histories]:
         for some in histories:
@@ -44,7 +47,9 @@ class Tally:
             self.ratings += int(np.count_nonzero(some.scores != UNRATED))
             self.repeated += some.repeated
             self.contradicted += some.contradicted
-            self._is_rated |= np.isin(self._catalogue, some.anime)
+            rows = np.searchsorted(self.catalogue, some.anime)
+            cells = rows * (MAX_SCORE + 1) + np.maximum(some.scores, 0)
+            self.counts += np.bincount(cells, minlength=self.counts.size).reshape(self.counts.shape)
             yield some
 
 
@@ -72,6 +77,18 @@ def write_members(
         tally = Tally(catalogue)
         histories = Histories.of(joined([*read, *blocks]))
         return write(dataset, tally.counted([histories])), tally
+
+
+def write_scores(dataset: Dataset, tally: Tally) -> None:
+    """Keep how the data set's members scored each anime, in place of what the last load said."""
+    MemberScores.objects.filter(dataset=dataset).delete()
+    rated = tally.counts[:, 1:].any(axis=1)
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("COPY catalog_memberscores (dataset_id, anime_id, counts) FROM STDIN") as copy,
+    ):
+        for anime, counts in zip(tally.catalogue[rated].tolist(), tally.counts[rated, 1:].tolist(), strict=True):
+            copy.write_row((dataset.pk, anime, counts))
 
 
 def _insert(dataset: Dataset, histories: Iterable[Histories]) -> int:
