@@ -9,3 +9,14 @@ def decide(run_id: int) -> None:
     from evaluation import gate
 
     gate.decide(run_id)
+
+
+@shared_task(soft_time_limit=3600, time_limit=3660)
+def evaluate(evaluation_id: int) -> None:
+    """Measure a run's model. Safe to send twice: one worker holds an evaluation, and one that has ended stays."""
+    from evaluation import services
+    from evaluation.models import Evaluation
+
+    evaluation = Evaluation.objects.filter(pk=evaluation_id).select_related("run").first()
+    if evaluation is not None:
+        services.execute(evaluation)

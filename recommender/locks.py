@@ -13,26 +13,26 @@ from django.db import connection
 NAMESPACE = 7_240_001
 
 
-def try_acquire(run_id: int) -> bool:
+def try_acquire(run_id: int, namespace: int = NAMESPACE) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [NAMESPACE, run_id])
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [namespace, run_id])
         return bool(cursor.fetchone()[0])
 
 
-def release(run_id: int) -> None:
+def release(run_id: int, namespace: int = NAMESPACE) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [NAMESPACE, run_id])
+        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [namespace, run_id])
 
 
 @contextmanager
-def held(run_id: int) -> Iterator[bool]:
-    """Yield whether the lock could be had; release it at the end if so."""
-    acquired = try_acquire(run_id)
+def held(run_id: int, namespace: int = NAMESPACE) -> Iterator[bool]:
+    """Yield whether the lock could be had; release it at the end if so. Other work has another `namespace`."""
+    acquired = try_acquire(run_id, namespace)
     try:
         yield acquired
     finally:
         if acquired and connection.is_usable():
-            release(run_id)
+            release(run_id, namespace)
 
 
 def is_held(run_id: int) -> bool:

@@ -10,10 +10,12 @@ from django.db import InterfaceError, OperationalError
 from recommender import attempts, lifecycle, locks, run_logs
 from recommender.data_filter import DataFilter
 from recommender.engine.artifact import ArtifactError, load_artifact, write_artifact
+from recommender.engine.holdout import held_out_users
 from recommender.engine.ratings import RatingMatrix
 from recommender.engine.training import TrainingStopped
 from recommender.models import TrainingRun
 from recommender.progress import BEGINS, is_cancelled, report
+from recommender.published import HELD_OUT
 from recommender.snapshot import load_ratings
 from recommender.trainers import TRAINERS, Arrays
 
@@ -75,10 +77,19 @@ def _train(run: TrainingRun) -> dict[str, Any]:
         )
     run.data_fingerprint = ratings.fingerprint()
     run.save(update_fields=["data_fingerprint"])
-    arrays = TRAINERS[run.family](run, ratings)
+    held_out = held_out_users(ratings)
+    trained_on = ratings.select(~np.isin(ratings.user_ids, held_out)[ratings.users])
+    arrays = TRAINERS[run.family](run, trained_on)
+    run.counts["held_out_users"] = len(held_out)
     report(run, TrainingRun.Phase.WRITING)
-    _write(run, arrays)
-    return {"losses": run.losses, "metrics": run.metrics, "cluster_curves": run.cluster_curves, "has_artifact": True}
+    _write(run, {**arrays, HELD_OUT: held_out})
+    return {
+        "losses": run.losses,
+        "metrics": run.metrics,
+        "counts": run.counts,
+        "cluster_curves": run.cluster_curves,
+        "has_artifact": True,
+    }
 
 
 def _snapshot(run: TrainingRun) -> RatingMatrix:

@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 #: What the names of their arrays begin with in an artifact.
 KMEANS, GMM = "kmeans_", "gmm_"
+#: The array of an artifact with the ids of the people that its training left out.
+HELD_OUT = "held_out_user_ids"
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,8 @@ def train_paper(run: TrainingRun, ratings: RatingMatrix) -> Arrays:
     """The paper's preparation and model, from the last checkpoint if there is one."""
     config = PaperConfig.from_dict(run.config)
     report(run, Phase.PREPARING)
-    prepared = prepare(ratings, seed=config.seed)
+    # Whom to measure the model on is kept apart already, for models of every family alike.
+    prepared = prepare(ratings, seed=config.seed, n_held_out=0)
     report(run, Phase.TRAINING, counts=prepared.counts)
     model = training.train(
         prepared,
