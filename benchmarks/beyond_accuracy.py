@@ -73,6 +73,7 @@ def _only_head(head, n_items):
         item_ids=np.arange(n_items),
         item_embeddings=nothing,
         history_embeddings=nothing,
+        short_history_embeddings=nothing,
         rating_counts=nothing[:, 0],
         franchises=nothing[:, 0],
         rating_head=head,

@@ -30,7 +30,7 @@ def bpr(task, *, factors, regularisation):
         learning_rate=0.05,
         iterations=150,
         random_state=0,
-        num_threads=2,
+        num_threads=1,
     )
     model.fit(sparse.vstack([task.watched(), as_ones(task.fold_in)]).tocsr(), show_progress=False)
     fitted = time.perf_counter()

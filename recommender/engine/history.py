@@ -2,7 +2,8 @@
 
 There is no table of users. The user tower adds a vector for each anime of the history, and one entry that falls with
 the length of the history and meets each item's popularity. Both towers are distilled from a full-rank item-item model
-(`item_item`), which they follow on random parts of histories; `towers` computes them without JAX.
+(`item_item`), which they follow on random parts of histories; `towers` computes them without JAX. A second vector of
+each anime, which matters where the history is short, follows in closed form.
 """
 
 import logging
@@ -125,19 +126,28 @@ def train(
         raise ValueError("there are no ratings to train on. Load a data set, or wait until people have rated.")
     similarity = title_similarity(content.titles)
     keeper = Keeper(checkpoint_dir, config, ratings, content.item_ids[known]) if checkpoint_dir is not None else None
+    products = item_item.gram(watched[:, known])
+    taken = np.diag(products).copy()
+    pairs = similarity[known][:, known].tocoo()
+    products[pairs.row, pairs.col] += np.float32(config.franchise_weight) * pairs.data
     inputs, outputs, popularity = _distil(
-        watched[:, known], rating_matrix[:, known], similarity[known][:, known], config, keeper, on_epoch, should_stop
+        products, taken, rating_matrix[:, known], config, keeper, on_epoch, should_stop
     )
+    short_inputs = _short_inputs(products, taken, outputs, config)
+    del products
     head = rating_head.fit(
         rating_matrix, factors=config.rating_factors, iterations=config.rating_iterations, seed=config.seed
     )
     nothing = np.zeros((len(known), 1), dtype=np.float32)
-    vectors = np.hstack([outputs, popularity[:, None], inputs, nothing])
-    vectors = _extend_by_content(vectors, content, similarity, known)
+    vectors = np.hstack([outputs, popularity[:, None], inputs, nothing, short_inputs, nothing])
+    item_embeddings, history_embeddings, short_history_embeddings = np.split(
+        _extend_by_content(vectors, content, similarity, known), 3, axis=1
+    )
     return HistoryModel.build(
         item_ids=content.item_ids,
-        item_embeddings=vectors[:, : vectors.shape[1] // 2],
-        history_embeddings=vectors[:, vectors.shape[1] // 2 :],
+        item_embeddings=item_embeddings,
+        history_embeddings=history_embeddings,
+        short_history_embeddings=short_history_embeddings,
         rating_counts=counts,
         franchises=franchises(content.titles, similarity),
         rating_head=head,
@@ -145,19 +155,21 @@ def train(
 
 
 def _distil(
-    watched: sparse.csr_matrix,
+    products: NDArray[np.float32],
+    taken: NDArray[np.float32],
     ratings: sparse.csr_matrix,
-    similarity: sparse.csr_matrix,
     config: HistoryConfig,
     keeper: Keeper | None,
     on_epoch: Callable[[HistoryEpoch], None] | None,
     should_stop: Callable[[], bool] | None,
 ) -> tuple[NDArray[np.float32], ...]:
-    """The towers' parameters: `inputs` and `outputs` [n_items, factors - 1], `popularity` [n_items]."""
-    products = item_item.gram(watched)
-    taken = np.diag(products).copy()
-    pairs = similarity.tocoo()
-    products[pairs.row, pairs.col] += np.float32(config.franchise_weight) * pairs.data
+    """The towers' parameters: `inputs` and `outputs` [n_items, factors - 1], `popularity` [n_items].
+
+    Args:
+        products: the Gram matrix of the histories and the titles, `[n_items, n_items]`.
+        taken: interactions of each item, `[n_items]`.
+        ratings: `[n_users, n_items]`, from which histories are drawn.
+    """
     teacher = item_item.item_weights(products, config.l2 + config.dropout_ridge * taken)
     counts = np.asarray((ratings > 0).sum(axis=0)).ravel()
     prior = (config.popularity_weight * counts / max(counts.max(), 1)).astype(np.float32)
@@ -177,7 +189,6 @@ def _distil(
         logger.info("Going on from the checkpoint of epoch %s", len(reports))
         if on_epoch is not None:
             on_epoch(reports[-1])
-    del products
     step = jax.jit(partial(_step, model, optimiser, config.temperature, config.temperature_decay))
     for epoch in range(len(reports) + 1, config.epochs + 1):
         started = time.perf_counter()
@@ -214,6 +225,20 @@ def _initial_params(
     padding = ((0, 0), (0, rank - inputs.shape[1]))
     arrays = (np.pad(inputs, padding), np.pad(outputs, padding), prior)
     return {name: jnp.asarray(array) for name, array in zip(PARAMS, arrays, strict=True)}
+
+
+def _short_inputs(
+    products: NDArray[np.float32], taken: NDArray[np.float32], outputs: NDArray[np.float32], config: HistoryConfig
+) -> NDArray[np.float32]:
+    """What an anime adds besides where the history is short `[n_items, factors - 1]`.
+
+    A few anime say little, so this teacher shrinks more. The vectors come nearest to it with `outputs` as they are.
+    """
+    teacher = item_item.item_weights(products, config.l2 + config.short_dropout_ridge * taken)
+    emphasis = np.maximum(taken, 1)[:, None] ** EMPHASIS
+    found = linalg.lstsq(outputs * emphasis, teacher.T * emphasis, check_finite=False)[0]
+    short_inputs: NDArray[np.float32] = np.float32(config.short_weight) * found.T.astype(np.float32)
+    return short_inputs
 
 
 def _step(

@@ -15,6 +15,8 @@ class HistoryConfig(Config):
         factors: length of an embedding, the popularity factor included.
         l2: ridge of the item-item teacher, in interactions.
         dropout_ridge: ridge of the teacher for each interaction of an item, p / (1 - p) of an input dropout of p.
+        short_dropout_ridge: the same of the teacher for short histories.
+        short_weight: of that teacher, divided by the square of the length of the history; 0 leaves it out.
         unrated_weight: what a watched anime without a rating counts in the teacher, a rating being 1.
         franchise_weight: interactions that two anime of the same title are taken to share.
         popularity_weight: of the popularity prior, divided by the root of the length of the history.
@@ -29,6 +31,8 @@ class HistoryConfig(Config):
     factors: int = 256
     l2: float = 50.0
     dropout_ridge: float = 1.0
+    short_dropout_ridge: float = 100.0
+    short_weight: float = 60.0
     unrated_weight: float = 0.5
     franchise_weight: float = 20.0
     popularity_weight: float = 0.05
@@ -54,6 +58,8 @@ class HistoryConfig(Config):
         self.check_whole("seed", 0, 2**32 - 1)
         self.check_number("l2", 1e-3, 1e6)
         self.check_number("dropout_ridge", 0, 1e3)
+        self.check_number("short_dropout_ridge", 0, 1e4)
+        self.check_number("short_weight", 0, 1e5)
         self.check_number("unrated_weight", 0, 1)
         self.check_number("franchise_weight", 0, 1e3)
         self.check_number("popularity_weight", 0, 100)

@@ -46,6 +46,8 @@ class HistoryModel:
         item_ids: `[n_items]` int64, sorted: the whole catalogue.
         item_embeddings: `[n_items, factors]`, the item tower; the last factor is popularity.
         history_embeddings: `[n_items, factors]`, what an anime in a history adds to the user vector; the last is 0.
+        short_history_embeddings: `[n_items, factors]`, what it adds besides, divided by the squared length of the history;
+            the last is 0.
         rating_counts: `[n_items]` int32, ratings of each item in training; 0 where the vectors come from content.
         franchises: `[n_items]` int32, the same number for anime of one franchise.
         rating_head: predicts ratings.
@@ -54,6 +56,7 @@ class HistoryModel:
     item_ids: NDArray[np.int64]
     item_embeddings: Floats
     history_embeddings: Floats
+    short_history_embeddings: Floats
     rating_counts: NDArray[np.int32]
     franchises: NDArray[np.int32]
     rating_head: RatingHead
@@ -65,6 +68,7 @@ class HistoryModel:
         item_ids: NDArray[Any],
         item_embeddings: NDArray[Any],
         history_embeddings: NDArray[Any],
+        short_history_embeddings: NDArray[Any],
         rating_counts: NDArray[Any],
         franchises: NDArray[Any],
         rating_head: RatingHead,
@@ -73,6 +77,7 @@ class HistoryModel:
             np.asarray(item_ids, dtype=np.int64),
             np.ascontiguousarray(item_embeddings, dtype=np.float32),
             np.ascontiguousarray(history_embeddings, dtype=np.float32),
+            np.ascontiguousarray(short_history_embeddings, dtype=np.float32),
             np.asarray(rating_counts, dtype=np.int32),
             np.asarray(franchises, dtype=np.int32),
             rating_head,
@@ -84,6 +89,7 @@ class HistoryModel:
             "item_ids": self.item_ids,
             "item_embeddings": self.item_embeddings.astype(np.float16),
             "history_embeddings": self.history_embeddings.astype(np.float16),
+            "short_history_embeddings": self.short_history_embeddings.astype(np.float16),
             "rating_counts": self.rating_counts,
             "franchises": self.franchises,
             "rating_mean": np.array([self.rating_head.mean], dtype=np.float32),
@@ -105,7 +111,8 @@ class HistoryModel:
             embeddings=np.asarray(arrays["rating_embeddings"], dtype=np.float32),
             variances=np.asarray(arrays["rating_variances"], dtype=np.float32),
         )
-        names = ("item_ids", "item_embeddings", "history_embeddings", "rating_counts", "franchises")
+        vectors = ("item_embeddings", "history_embeddings", "short_history_embeddings")
+        names = ("item_ids", *vectors, "rating_counts", "franchises")
         return cls.build(**{name: arrays[name] for name in names}, rating_head=head)
 
     @property
@@ -122,9 +129,16 @@ class HistoryModel:
 
 def user_vector(model: HistoryModel, history: Rows) -> Floats:
     """The user tower `[factors]` for the rows of a history `[n]`; of an empty one, what ranks by popularity."""
-    vector: Floats = model.history_embeddings[history].sum(axis=0)
+    vector: Floats = added_vectors(model, history).sum(axis=0)
     vector[-1] = max(len(history), 1) ** -0.5
     return vector
+
+
+def added_vectors(model: HistoryModel, history: Rows) -> Floats:
+    """What each anime of a history adds to the user vector `[n, factors]`."""
+    short = model.short_history_embeddings[history] / np.float32(max(len(history), 1) ** 2)
+    added: Floats = model.history_embeddings[history] + short
+    return added
 
 
 def user_vectors(model: HistoryModel, indptr: Rows, history: Rows) -> Floats:
@@ -144,7 +158,7 @@ def contributions(model: HistoryModel, history: Rows, items: Rows) -> Floats:
 
     Exact: the row of an item sums to its score, less its popularity's part (the product of the last factors).
     """
-    added: Floats = model.item_embeddings[items] @ model.history_embeddings[history].T
+    added: Floats = model.item_embeddings[items] @ added_vectors(model, history).T
     return added
 
 

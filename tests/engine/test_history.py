@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from recommender.engine import history
+from recommender.engine import history, item_item
 from recommender.engine.content import ItemContent
 from recommender.engine.history import HistoryTwoTower, distillation_loss, train
 from recommender.engine.history_config import HistoryConfig
@@ -96,6 +97,8 @@ def test_the_same_seed_gives_the_same_arrays_and_another_gives_others(ratings, m
 
 
 def test_numpy_computes_what_the_flax_module_computes(model):
+    # The second vectors are found once the module is trained.
+    model = replace(model, short_history_embeddings=np.zeros_like(model.short_history_embeddings))
     n_items, factors = model.item_embeddings.shape
     params = {
         "inputs": model.history_embeddings[:, :-1],
@@ -112,6 +115,17 @@ def test_numpy_computes_what_the_flax_module_computes(model):
         np.testing.assert_allclose(user_vector(model, rows), np.asarray(users)[0], atol=1e-5)
         scores = module.apply({"params": params}, multi_hot)
         np.testing.assert_allclose(score_items(model, rows), np.asarray(scores)[0], atol=1e-5)
+
+
+def test_the_second_vectors_score_as_the_short_teacher_where_the_rank_allows_it():
+    rng = np.random.default_rng(5)
+    watched = sparse.csr_matrix((rng.random((80, 12)) < 0.3).astype(np.float32))
+    products = item_item.gram(watched)
+    taken = np.diag(products).copy()
+    outputs = rng.normal(size=(12, 12)).astype(np.float32)
+    short_inputs = history._short_inputs(products, taken, outputs, SMALL)
+    teacher = item_item.item_weights(products, SMALL.l2 + SMALL.short_dropout_ridge * taken)
+    np.testing.assert_allclose(short_inputs @ outputs.T, SMALL.short_weight * teacher, atol=1e-3)
 
 
 def test_the_loss_is_least_at_the_teacher_and_blind_to_what_was_watched():

@@ -24,8 +24,8 @@ N_ITEMS, FACTORS = 30, 9
 
 @pytest.fixture
 def model():
-    inputs = RNG.normal(0, 0.1, (N_ITEMS, FACTORS))
-    inputs[:, -1] = 0
+    inputs = RNG.normal(0, 0.1, (2, N_ITEMS, FACTORS))
+    inputs[:, :, -1] = 0
     head = RatingHead(
         7.5,
         RNG.normal(0, 0.5, N_ITEMS).astype(np.float32),
@@ -35,7 +35,8 @@ def model():
     return HistoryModel.build(
         item_ids=np.arange(N_ITEMS) * 3,
         item_embeddings=RNG.normal(0, 0.1, (N_ITEMS, FACTORS)),
-        history_embeddings=inputs,
+        history_embeddings=inputs[0],
+        short_history_embeddings=5 * inputs[1],
         rating_counts=np.arange(N_ITEMS),
         franchises=np.arange(N_ITEMS) // 2,
         rating_head=head,
@@ -49,11 +50,12 @@ def test_contributions_and_the_part_of_popularity_sum_to_the_score(model):
     np.testing.assert_allclose(total, score_items(model, history), atol=1e-5)
 
 
-def test_a_contribution_is_what_the_score_loses_without_that_anime(model):
-    history = np.array([4, 9, 17])
-    with_all, without = user_vector(model, history)[:-1], user_vector(model, history[1:])[:-1]
-    lost = model.item_embeddings[:, :-1] @ (with_all - without)
-    np.testing.assert_allclose(contributions(model, history, np.arange(N_ITEMS))[:, 0], lost, atol=1e-5)
+def test_the_second_vectors_count_by_the_square_of_the_length(model):
+    alone = user_vector(model, np.array([4]))[:-1]
+    np.testing.assert_allclose(alone, (model.history_embeddings + model.short_history_embeddings)[4, :-1], atol=1e-6)
+    pair = user_vector(model, np.array([4, 9]))[:-1]
+    expected = (model.history_embeddings + model.short_history_embeddings / 4)[[4, 9], :-1].sum(axis=0)
+    np.testing.assert_allclose(pair, expected, atol=1e-6)
 
 
 def test_reasons_are_the_anime_that_add_most_and_only_such_as_add(model):
@@ -123,6 +125,7 @@ def test_the_rating_head_predicts_better_than_biases():
             item_ids=np.arange(40),
             item_embeddings=np.zeros((40, 2)),
             history_embeddings=np.zeros((40, 2)),
+            short_history_embeddings=np.zeros((40, 2)),
             rating_counts=np.zeros(40),
             franchises=np.zeros(40),
             rating_head=head,
