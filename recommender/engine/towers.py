@@ -46,7 +46,7 @@ class HistoryModel:
         item_ids: `[n_items]` int64, sorted: the whole catalogue.
         item_embeddings: `[n_items, factors]`, the item tower; the last factor is popularity.
         history_embeddings: `[n_items, factors]`, what an anime in a history adds to the user vector; the last is 0.
-        short_history_embeddings: `[n_items, factors]`, what it adds besides, divided by the squared length of the history;
+        short_history_embeddings: `[n_items, factors]`, what it adds besides, divided by the history's length squared;
             the last is 0.
         rating_counts: `[n_items]` int32, ratings of each item in training; 0 where the vectors come from content.
         franchises: `[n_items]` int32, the same number for anime of one franchise.
