@@ -143,6 +143,7 @@ def published_history_model(
         item_ids=np.array(ids),
         item_embeddings=vectors,
         history_embeddings=vectors,
+        short_history_embeddings=zeros,
         rating_counts=np.arange(len(ids), 0, -1),
         franchises=np.array([(franchises or {}).get(i, own[i]) for i in ids]),
         rating_head=RatingHead(7.0, np.zeros(len(ids), dtype=np.float32), zeros, zeros),
