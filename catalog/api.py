@@ -1,49 +1,31 @@
-"""/api/v1/: the catalogue for everybody, and one's own ratings and list."""
-
-from typing import Any, cast
+"""/api/v1/: the catalogue, for everybody to read."""
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import generics, mixins, pagination, serializers, status, viewsets
-from rest_framework.exceptions import NotFound
-from rest_framework.request import Request
-from rest_framework.response import Response
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import generics, viewsets
 
-from catalog import services
 from catalog.api_auth import InScope
+from catalog.api_pages import OffsetPages
+from catalog.api_requests import revalidated
 from catalog.filters import AnimeFilter
-from catalog.models import ADULT_GENRE, Anime, Genre, ListEntry, Rating, User
-from catalog.serializers import (
-    AccountSerializer,
-    AnimeSerializer,
-    AnimeSummarySerializer,
-    GenreSerializer,
-    ListEntrySerializer,
-    RatingSerializer,
-    ScoreSerializer,
-    StatusSerializer,
+from catalog.models import ADULT_GENRE, Anime, Genre
+from catalog.serializers import AnimeSerializer, AnimeSummarySerializer, GenreSerializer
+
+
+@revalidated
+@extend_schema_view(
+    list=extend_schema(
+        summary="Search, filter and sort the catalogue",
+        description="Anime, the best match of `q` or the most popular first. Adult titles are there only for a "
+        "signed-in user who asked for them (`shows_adult` of `me/`).",
+        responses=AnimeSummarySerializer(many=True),
+    ),
+    retrieve=extend_schema(summary="One anime"),
 )
-
-NOT_FOUND = "This anime is not in the catalogue."
-
-
-class Pages(pagination.LimitOffsetPagination):
-    default_limit = 30
-    max_limit = 100
-
-
-def viewer(request: Request) -> User:
-    """The signed-in user; the view's permissions admit no other."""
-    return cast(User, request.user)
-
-
-@extend_schema_view(list=extend_schema(responses=AnimeSummarySerializer(many=True)))
 class AnimeViewSet(viewsets.ReadOnlyModelViewSet[Anime]):
-    """Search, filter and read the catalogue. Adult titles are there for those who asked for them."""
-
     queryset = Anime.objects.none()
     permission_classes = [InScope]
-    pagination_class = Pages
+    pagination_class = OffsetPages
     filterset_class = AnimeFilter
     lookup_field = "mal_id"
     lookup_url_kwarg = "id"
@@ -57,9 +39,9 @@ class AnimeViewSet(viewsets.ReadOnlyModelViewSet[Anime]):
         return AnimeSerializer if self.action == "retrieve" else AnimeSummarySerializer
 
 
+@revalidated
+@extend_schema(summary="All genres, by name")
 class GenreList(generics.ListAPIView[Genre]):
-    """All genres, by name."""
-
     serializer_class = GenreSerializer
     permission_classes = [InScope]
     filter_backends = []
@@ -67,85 +49,3 @@ class GenreList(generics.ListAPIView[Genre]):
     def get_queryset(self) -> QuerySet[Genre]:
         shows_adult = getattr(self.request.user, "shows_adult", False)
         return Genre.objects.all() if shows_adult else Genre.objects.exclude(name=ADULT_GENRE)
-
-
-class Account(generics.RetrieveUpdateAPIView[User]):
-    """The signed-in user."""
-
-    serializer_class = AccountSerializer
-    http_method_names = ["get", "patch", "head", "options"]
-
-    def get_object(self) -> User:
-        return viewer(self.request)
-
-
-class _MineViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[Any]
-):
-    """The caller's own rows, one for each anime, addressed by the anime's id."""
-
-    pagination_class = Pages
-    filter_backends = []
-    lookup_field = "anime_id"
-    lookup_value_converter = "int"
-
-    def write(self, anime_id: int, **values: Any) -> Any:
-        raise NotImplementedError
-
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        checked = self.get_serializer(data=request.data)
-        checked.is_valid(raise_exception=True)
-        try:
-            row = self.write(**checked.validated_data)
-        except Anime.DoesNotExist:
-            raise serializers.ValidationError({"anime_id": NOT_FOUND}) from None
-        return Response(self.get_serializer(row).data, status=status.HTTP_201_CREATED)
-
-    def replace(self, request: Request, serializer: type[serializers.Serializer[Any]], anime_id: int) -> Response:
-        checked = serializer(data=request.data)
-        checked.is_valid(raise_exception=True)
-        try:
-            row = self.write(anime_id=anime_id, **checked.validated_data)
-        except Anime.DoesNotExist:
-            raise NotFound(NOT_FOUND) from None
-        return Response(self.get_serializer(row).data)
-
-
-class RatingViewSet(_MineViewSet):
-    """One's own ratings, latest first. Writing one that is there replaces it."""
-
-    queryset = Rating.objects.none()
-    serializer_class = RatingSerializer
-
-    def get_queryset(self) -> QuerySet[Rating]:
-        return Rating.objects.filter(user=viewer(self.request))
-
-    def write(self, anime_id: int, **values: Any) -> Rating:
-        return services.rate(user=viewer(self.request), anime_id=anime_id, score=values["score"])
-
-    @extend_schema(
-        request=ScoreSerializer, responses={200: RatingSerializer, 404: OpenApiResponse(description=NOT_FOUND)}
-    )
-    def update(self, request: Request, anime_id: int) -> Response:
-        """Rate an anime."""
-        return self.replace(request, ScoreSerializer, anime_id)
-
-
-class ListEntryViewSet(_MineViewSet):
-    """One's own list, latest first. Writing an entry that is there replaces it."""
-
-    queryset = ListEntry.objects.none()
-    serializer_class = ListEntrySerializer
-
-    def get_queryset(self) -> QuerySet[ListEntry]:
-        return ListEntry.objects.filter(user=viewer(self.request))
-
-    def write(self, anime_id: int, **values: Any) -> ListEntry:
-        return services.set_status(user=viewer(self.request), anime_id=anime_id, status=values["status"])
-
-    @extend_schema(
-        request=StatusSerializer, responses={200: ListEntrySerializer, 404: OpenApiResponse(description=NOT_FOUND)}
-    )
-    def update(self, request: Request, anime_id: int) -> Response:
-        """Put an anime on the list."""
-        return self.replace(request, StatusSerializer, anime_id)

@@ -3,14 +3,16 @@
 from typing import Any
 
 import django_filters
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from catalog.forms import BrowseForm
 from catalog.models import Anime, AnimeType
 from catalog.search import search
 
 #: Each is a join; nobody wants more at once.
 MAX_GENRES = 8
+MAX_EPISODES = 10_000
 
 
 class AnimeFilter(django_filters.FilterSet):  # type: ignore[misc]  # the package has no types
@@ -23,11 +25,32 @@ class AnimeFilter(django_filters.FilterSet):  # type: ignore[misc]  # the packag
     )
     type = django_filters.MultipleChoiceFilter(choices=AnimeType.choices)
     min_score = django_filters.NumberFilter(label=_("Least community score"), field_name="score", lookup_expr="gte")
+    min_episodes = django_filters.NumberFilter(
+        label=_("Least number of episodes"),
+        field_name="episodes",
+        lookup_expr="gte",
+        min_value=1,
+        max_value=MAX_EPISODES,
+        decimal_places=0,
+    )
+    max_episodes = django_filters.NumberFilter(
+        label=_("Greatest number of episodes"),
+        field_name="episodes",
+        lookup_expr="lte",
+        min_value=1,
+        max_value=MAX_EPISODES,
+        decimal_places=0,
+    )
     aired_after = django_filters.DateFilter(field_name="aired_from", lookup_expr="gte")
     aired_before = django_filters.DateFilter(field_name="aired_from", lookup_expr="lte")
     ordering = django_filters.ChoiceFilter(
         label=_("By default the best match of `q`, or the most popular first"),
-        choices=[("popular", _("Most popular")), ("score", _("Best score")), ("newest", _("Newest"))],
+        choices=[
+            ("popular", _("Most popular")),
+            ("score", _("Best score")),
+            ("newest", _("Newest")),
+            ("title", _("Title")),
+        ],
         method="by_order",
     )
 
@@ -47,12 +70,8 @@ class AnimeFilter(django_filters.FilterSet):  # type: ignore[misc]  # the packag
         return queryset.exclude(genres__slug__in=_slugs(value))
 
     def by_order(self, queryset: QuerySet[Anime], name: str, value: str) -> QuerySet[Anime]:
-        orders: dict[str, list[Any]] = {
-            "popular": ["-members", "mal_id"],
-            "score": [F("score").desc(nulls_last=True), "mal_id"],
-            "newest": [F("aired_from").desc(nulls_last=True), "mal_id"],
-        }
-        return queryset.order_by(*orders[value])
+        order: list[Any] = [*BrowseForm.SORTS[value][1]]
+        return queryset.order_by(*order)
 
 
 def _slugs(value: str) -> list[str]:

@@ -13,8 +13,8 @@ def anime_id_field(**options: Any) -> serializers.IntegerField:
     return serializers.IntegerField(min_value=1, max_value=MAX_ID, help_text="MyAnimeList id.", **options)
 
 
-def score_field() -> serializers.IntegerField:
-    return serializers.IntegerField(min_value=MIN_SCORE, max_value=MAX_SCORE)
+def score_field(**options: Any) -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=MIN_SCORE, max_value=MAX_SCORE, **options)
 
 
 class GenreSerializer(serializers.ModelSerializer[Genre]):
@@ -67,6 +67,53 @@ class ListEntrySerializer(serializers.ModelSerializer[ListEntry]):
 
 class StatusSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=ListStatus.choices)
+
+
+MAX_ROWS = 1000
+
+
+class GivenRatingSerializer(serializers.Serializer[Any]):
+    anime_id = anime_id_field()
+    score = score_field()
+
+
+class _ManyRow(serializers.Serializer[Any]):
+    anime_id = anime_id_field()
+
+
+class RatingRowSerializer(_ManyRow):
+    score = score_field(allow_null=True, help_text="null takes the rating back.")
+
+
+class EntryRowSerializer(_ManyRow):
+    status = serializers.ChoiceField(
+        choices=ListStatus.choices, allow_null=True, help_text="null takes the anime off the list."
+    )
+
+
+class ManyRatingsSerializer(serializers.Serializer[Any]):
+    ratings = serializers.ListField(child=RatingRowSerializer(), max_length=MAX_ROWS)
+
+    def validate_ratings(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return each_once(rows)
+
+
+class ManyEntriesSerializer(serializers.Serializer[Any]):
+    entries = serializers.ListField(child=EntryRowSerializer(), max_length=MAX_ROWS)
+
+    def validate_entries(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return each_once(rows)
+
+
+class WrittenSerializer(serializers.Serializer[Any]):
+    written = serializers.IntegerField(min_value=0, help_text="How many rows were written or taken back.")
+
+
+def each_once(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, each of an anime of its own. Raises ValidationError."""
+    if len({row["anime_id"] for row in rows}) < len(rows):
+        raise serializers.ValidationError("An anime is there more than once.")
+    return rows
 
 
 class AccountSerializer(serializers.ModelSerializer[User]):

@@ -4,12 +4,15 @@ Every function that names an anime raises `Anime.DoesNotExist` when the user may
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from catalog.models import MAX_SCORE, MIN_SCORE, Anime, ListEntry, ListStatus, Rating, User
+
+NOTHING: Mapping[int, None] = MappingProxyType({})
 
 
 @transaction.atomic
@@ -60,6 +63,39 @@ def delete_account(*, user: User) -> None:
     training."""
     User.objects.select_for_update().only("pk").get(pk=user.pk)
     user.delete()
+
+
+class UnknownAnime(ValueError):
+    """Some anime are not there, or not for this user; `anime_ids` are those."""
+
+    def __init__(self, anime_ids: set[int]) -> None:
+        super().__init__(f"not in the catalogue: {sorted(anime_ids)}")
+        self.anime_ids = anime_ids
+
+
+@transaction.atomic
+def write_many(
+    *, user: User, ratings: Mapping[int, int | None] = NOTHING, statuses: Mapping[int, str | None] = NOTHING
+) -> None:
+    """Write many scores and list entries, all or none; None takes one back.
+
+    Raises UnknownAnime where one to be written is not there.
+    """
+    scores = {anime: score for anime, score in ratings.items() if score is not None}
+    listed = {anime: status for anime, status in statuses.items() if status is not None}
+    wanted = {*scores, *listed}
+    if wanted:
+        found = Anime.objects.visible_to(user).filter(pk__in=wanted).order_by().values_list("pk", flat=True)
+        if unknown := wanted - set(found):
+            raise UnknownAnime(unknown)
+    for score in scores.values():
+        check_score(score)
+    for status in listed.values():
+        check_status(status)
+    _upsert_ratings(user, scores)
+    _upsert_entries(user, listed)
+    Rating.objects.filter(user=user, anime_id__in=ratings.keys() - scores.keys()).delete()
+    ListEntry.objects.filter(user=user, anime_id__in=statuses.keys() - listed.keys()).delete()
 
 
 def check_score(score: int) -> None:

@@ -6,13 +6,18 @@ from typing import Any
 from rest_framework import serializers
 
 from catalog.models import MAX_SCORE, Anime, AnimeType
-from catalog.serializers import MAX_ID, AnimeSummarySerializer, anime_id_field, score_field
+from catalog.serializers import MAX_ID, AnimeSummarySerializer, GivenRatingSerializer, anime_id_field, each_once
 from recommender import serving
 from recommender.catalogue import catalogue
 from recommender.controls import Controls
 
 MAX_RATINGS = 5000
 MAX_GENRES = 8
+
+
+def _scores(ratings: list[dict[str, int]]) -> dict[int, int]:
+    """Anime id to score. Raises ValidationError."""
+    return {rating["anime_id"]: rating["score"] for rating in each_once(ratings)}
 
 
 class WordsField(serializers.ListField):
@@ -102,22 +107,44 @@ class QuerySerializer(ControlsSerializer):
     offset = serializers.IntegerField(
         min_value=0, max_value=serving.MAX_OFFSET, default=0, help_text="How many of the best to pass over."
     )
-
-
-class GivenRatingSerializer(serializers.Serializer[Any]):
-    anime_id = anime_id_field()
-    score = score_field()
+    explain = serializers.BooleanField(default=True, help_text="Whether reasons come (`because`).")
 
 
 class StatelessQuerySerializer(QuerySerializer):
     ratings = serializers.ListField(child=GivenRatingSerializer(), max_length=MAX_RATINGS)
 
     def validate_ratings(self, ratings: list[dict[str, int]]) -> dict[int, int]:
-        """Anime id to score."""
-        by_anime = {rating["anime_id"]: rating["score"] for rating in ratings}
-        if len(by_anime) < len(ratings):
-            raise serializers.ValidationError("An anime is rated more than once.")
-        return by_anime
+        return _scores(ratings)
+
+
+class SimilarQuerySerializer(serializers.Serializer[Any]):
+    k = serializers.IntegerField(min_value=1, max_value=serving.MAX_K, default=12)
+
+
+class AskedAnimeSerializer(serializers.Serializer[Any]):
+    anime_ids = serializers.ListField(
+        child=anime_id_field(), min_length=1, max_length=serving.MAX_K, help_text="In a query, repeated."
+    )
+
+
+class StatelessPredictionsSerializer(AskedAnimeSerializer):
+    ratings = serializers.ListField(child=GivenRatingSerializer(), max_length=MAX_RATINGS)
+
+    def validate_ratings(self, ratings: list[dict[str, int]]) -> dict[int, int]:
+        return _scores(ratings)
+
+
+class PredictionSerializer(serializers.Serializer[Any]):
+    anime_id = anime_id_field()
+    predicted_rating = serializers.FloatField(
+        allow_null=True, min_value=1, max_value=10, help_text="null where the model cannot say."
+    )
+
+
+class PredictionsSerializer(serializers.Serializer[Any]):
+    path = serializers.ChoiceField(choices=[path.value for path in serving.Path])
+    model_version = serializers.CharField(allow_null=True)
+    results = PredictionSerializer(many=True, help_text="In the order asked.")
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
@@ -142,9 +169,10 @@ class RecommendationListSerializer(serializers.Serializer[Any]):
     results = RecommendedSerializer(many=True)
 
 
-def represent(found: serving.RecommendationList, shows_adult: bool) -> dict[str, Any]:
+def represent(found: serving.RecommendationList, *, shows_adult: bool, explains: bool) -> dict[str, Any]:
     """The answer's fields, with one query for all anime that it names."""
-    ids = {item.anime_id for item in found.items} | {anime for item in found.items for anime in item.because}
+    because = {item.anime_id: item.because if explains else () for item in found.items}
+    ids = {*because, *(anime for reasons in because.values() for anime in reasons)}
     visible = Anime.objects.all() if shows_adult else Anime.objects.filter(is_adult=False)
     anime = visible.in_bulk(list(ids))
     results = [
@@ -152,7 +180,7 @@ def represent(found: serving.RecommendationList, shows_adult: bool) -> dict[str,
             "rank": rank,
             "score": item.score,
             "predicted_rating": item.predicted_rating,
-            "because": [{"anime_id": pk, "name": anime[pk].name} for pk in item.because if pk in anime],
+            "because": [{"anime_id": pk, "name": anime[pk].name} for pk in because[item.anime_id] if pk in anime],
             "anime": anime[item.anime_id],
         }
         for rank, item in enumerate((item for item in found.items if item.anime_id in anime), start=found.offset + 1)

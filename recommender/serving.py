@@ -94,7 +94,7 @@ def recommend(
     """
     if not isinstance(user, User):
         return recommend_for_ratings({}, k=k, offset=offset, method=method, controls=controls)
-    ratings, statuses = _history(user)
+    ratings, statuses = history(user)
     return recommend_for_ratings(
         ratings,
         k=k,
@@ -313,7 +313,7 @@ def _stays_out(status: str, controls: Controls) -> bool:
     return controls.hide_listed or status != ListStatus.PLAN_TO_WATCH
 
 
-def _history(user: User) -> tuple[dict[int, int], dict[int, str]]:
+def history(user: User) -> tuple[dict[int, int], dict[int, str]]:
     """The user's ratings and list entries, in one query."""
     rated = Rating.objects.filter(user=user).values_list("anime_id", "score", Value("", output_field=CharField()))
     listed = ListEntry.objects.filter(user=user).values_list(

@@ -12,6 +12,7 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
 from catalog import api as catalog
+from catalog import api_me as me
 from recommender import api as recommender
 
 
@@ -32,14 +33,15 @@ class Nothing(APIView):
 
 router = SimpleRouter(use_regex_path=False)
 router.register("anime", catalog.AnimeViewSet, basename="anime")
-router.register("me/ratings", catalog.RatingViewSet, basename="my-rating")
-router.register("me/list", catalog.ListEntryViewSet, basename="my-list-entry")
+router.register("me/ratings", me.RatingViewSet, basename="my-rating")
+router.register("me/list", me.ListEntryViewSet, basename="my-list-entry")
 
 v1 = [
     *router.urls,
     path("anime/<int:id>/similar/", recommender.Similar.as_view(), name="anime-similar"),
     path("genres/", catalog.GenreList.as_view(), name="genres"),
-    path("me/", catalog.Account.as_view(), name="me"),
+    path("me/", me.Account.as_view(), name="me"),
+    path("predictions/", recommender.Predictions.as_view(), name="predictions"),
     path("recommendations/", recommender.Recommendations.as_view(), name="recommendations"),
 ]
 

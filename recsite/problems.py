@@ -4,17 +4,20 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpResponse, JsonResponse
-from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.views import exception_handler
+
+from catalog.api_requests import BodyTooLarge
 
 MEDIA_TYPE = "application/problem+json"
 
 
 def problem_details(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """DRF's answer to `error`, rewritten; None for what DRF does not answer, which stays a server error."""
-    if isinstance(error, RecursionError):  # the JSON parser's
-        error = ParseError("The JSON is nested too deeply.")
+    if isinstance(error, RequestDataTooBig):  # where Django read the body before the API's parser did
+        error = BodyTooLarge()
     response = exception_handler(error, context)
     if response is None:
         return None

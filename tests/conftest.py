@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from django.utils import translation
 from pytest_django import Settings
 
 from catalog.models import User
@@ -19,6 +20,7 @@ def _separate_processes(request: pytest.FixtureRequest) -> Iterator[None]:
     """What one test left in the cache or in this process's memory is not the next one's."""
     catalogue.forget()
     published.forget()
+    translation.deactivate()  # a request leaves its language to the thread
     yield
     if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
         cache.clear()

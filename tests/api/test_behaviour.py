@@ -40,7 +40,8 @@ def test_the_catalogue_is_searched_filtered_sorted_and_paged(client: Client, she
     assert ids(client.get("/api/v1/anime/?min_score=8.7")) == [1, 2, 3]
     assert 7 in ids(client.get("/api/v1/anime/?q=shelf 7"))
     assert ids(client.get("/api/v1/anime/?type=Movie")) == []
-    assert len(ids(client.get("/api/v1/anime/?limit=100000"))) == 12
+    assert ids(client.get("/api/v1/anime/?min_episodes=13")) == []
+    assert ids(client.get("/api/v1/anime/?ordering=title&limit=3")) == [1, 10, 11]
 
 
 def test_an_anime_has_its_facts(client: Client, shelf: list[Anime]) -> None:
@@ -105,6 +106,18 @@ def test_a_list_entry_is_written_and_replaced(signed_in: Client, user: User, she
         ("post", "/api/v1/recommendations/", {"ratings": [], "genres": ["no-such"]}, "#/genres"),
         ("get", "/api/v1/anime/?min_score=high", None, "#/min_score"),
         ("get", "/api/v1/anime/?q=a%00b", None, "#/q"),
+        ("get", "/api/v1/anime/?limit=abc", None, "#/limit"),
+        ("get", "/api/v1/anime/?limit=101", None, "#/limit"),
+        ("get", "/api/v1/anime/?offset=-1", None, "#/offset"),
+        ("get", "/api/v1/anime/1/similar/?k=0", None, "#/k"),
+        ("get", "/api/v1/me/ratings/?cursor=zzz", None, "#/cursor"),
+        ("get", "/api/v1/me/ratings/?cursor=cD0x", None, "#/cursor"),
+        ("get", "/api/v1/me/list/?limit=0", None, "#/limit"),
+        ("get", "/api/v1/predictions/", None, "#/anime_ids"),
+        ("get", "/api/v1/predictions/?anime_ids=1&anime_ids=x", None, "#/anime_ids/1"),
+        ("post", "/api/v1/me/ratings/bulk/", {"ratings": [{"anime_id": 1, "score": 5}] * 2}, "#/ratings"),
+        ("post", "/api/v1/me/list/bulk/", {"entries": [{"anime_id": 1, "status": "x"}]}, "#/entries/0/status"),
+        ("patch", "/api/v1/me/ratings/3/", {"score": 0}, "#/score"),
     ],
 )
 def test_a_wrong_request_is_answered_with_a_pointer_to_the_fault(
@@ -183,7 +196,8 @@ def test_ratings_in_the_request_give_a_list_without_an_account(client: Client, s
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/v1/anime/?limit=100&genre=action", "/api/v1/anime/1/", "/api/v1/anime/1/similar/", "/api/v1/genres/",
+    ["/api/v1/predictions/?anime_ids=1&anime_ids=2", "/api/v1/me/", "/api/v1/recommendations/?sequels=0&diversity=1",
+     "/api/v1/anime/?limit=100&genre=action", "/api/v1/anime/1/", "/api/v1/anime/1/similar/", "/api/v1/genres/",
      "/api/v1/me/ratings/?limit=100", "/api/v1/me/list/", "/api/v1/recommendations/?k=100"],
 )  # fmt: skip
 def test_no_call_costs_more_than_six_queries(
