@@ -50,7 +50,7 @@ def cold_start_methods(catalogue: Catalogue) -> list[Method]:
         by_score(
             "bayesian_average",
             "Weighted score, corrected",
-            "Bayesian average: the community rating, drawn towards the mean the more, the fewer members an anime has.",
+            "Bayesian average: the community rating, drawn towards a low one the more, the fewer members an anime has.",
             bayesian_average(catalogue.rating, catalogue.members),
         ),
     ]

@@ -102,3 +102,22 @@ class Evaluation(Job):
         """The mean of a metric such as "ndcg@10" of one method, None when it was not measured."""
         found = self.method(method)
         return None if found is None else float(found["metrics"][metric][0])
+
+
+class PaperReport(Job):
+    """The whole paper, reproduced on the loaded data with the settings of one run of the paper's family."""
+
+    run = models.OneToOneField(
+        TrainingRun, verbose_name=_("training run"), on_delete=models.CASCADE, related_name="paper_report"
+    )
+    is_quick = models.BooleanField(
+        _("quick"), default=False, help_text=_("On a reduced grid: to see that all works, not for the numbers.")
+    )
+    findings = models.JSONField(_("findings"), default=dict, editable=False)
+
+    class Meta(Job.Meta):
+        verbose_name = _("report of the paper")
+        verbose_name_plural = _("reports of the paper")
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name}, {self.run}"

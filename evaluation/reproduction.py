@@ -24,7 +24,14 @@ from evaluation.methods import (
 from evaluation.protocol import Histories, Method, Result, Trial, differences, intervals, run, split_in_half
 from recommender.engine import unseen
 from recommender.engine.cluster_choice import GRID, curves, grid_for
-from recommender.engine.clusters import Clusters, InvertedFile, fit_gaussian_mixture, fit_kmeans
+from recommender.engine.clusters import (
+    Clusters,
+    InvertedFile,
+    default_n_clusters,
+    default_n_components,
+    fit_gaussian_mixture,
+    fit_kmeans,
+)
 from recommender.engine.config import PaperConfig
 from recommender.engine.popularity import bayesian_average, interaction_counts, paper_weighted_score
 from recommender.engine.preparation import Prepared, prepare
@@ -53,7 +60,8 @@ class Settings:
         seed: of everything that is drawn.
         epochs: of training.
         n_held_out: held-out users; None lets the preparation choose.
-        n_clusters: of K-means and the mixture; None is 150, or fewer in a small catalogue.
+        factors, batch_size, learning_rate: of training, too.
+        clusters: of K-means and the mixture; a small catalogue gets fewer.
         cluster_grid: numbers of clusters to choose from; those a catalogue is too small for are left out.
         nprobes: clusters searched, on the way from the paper's method to exact search.
         search_users, search_items: for how many users, and in how large catalogues, search is timed.
@@ -64,7 +72,10 @@ class Settings:
     seed: int = 0
     epochs: int = 35
     n_held_out: int | None = None
-    n_clusters: int | None = None
+    factors: int = 32
+    batch_size: int = 10_000
+    learning_rate: float = 0.01
+    clusters: int = 150
     cluster_grid: tuple[int, ...] = GRID
     nprobes: tuple[int, ...] = (1, 2, 3, 5, 10, 20, 50, 100, 150)
     search_users: tuple[int, ...] = (25, 50, 70, 100, 250, 500)
@@ -105,12 +116,14 @@ def reproduce(dataset: Dataset, settings: Settings = FULL, report: Report = lamb
     trial = split_in_half(held_out_histories(prepared), seed=settings.seed)
 
     report(f"Training the paper's model, {settings.epochs} epochs")
-    model = train(prepared, PaperConfig(epochs=settings.epochs, seed=settings.seed))
+    model = train(prepared, PaperConfig(**{name: getattr(settings, name) for name in PaperConfig.field_names()}))
     items = model.item_embeddings
 
     report("Clustering the anime")
-    kmeans = fit_kmeans(items, n_clusters=settings.n_clusters, seed=settings.seed)
-    mixture = fit_gaussian_mixture(items, n_clusters=settings.n_clusters, seed=settings.seed)
+    n_clusters = default_n_clusters(len(items), settings.clusters)
+    kmeans = fit_kmeans(items, n_clusters=n_clusters, seed=settings.seed)
+    n_components = default_n_components(*items.shape, settings.clusters)
+    mixture = fit_gaussian_mixture(items, n_clusters=n_components, seed=settings.seed)
     index = InvertedFile(kmeans, items)
 
     report("Ranking the catalogue for held-out users by every method")

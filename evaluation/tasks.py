@@ -20,3 +20,14 @@ def evaluate(evaluation_id: int) -> None:
     evaluation = Evaluation.objects.filter(pk=evaluation_id).select_related("run").first()
     if evaluation is not None:
         services.execute(evaluation)
+
+
+@shared_task(soft_time_limit=3600, time_limit=3660)
+def reproduce_paper(report_id: int) -> None:
+    """Reproduce the paper with a run's settings. Safe to send twice, as `evaluate` is."""
+    from evaluation import reports
+    from evaluation.models import PaperReport
+
+    report = PaperReport.objects.filter(pk=report_id).select_related("run").first()
+    if report is not None:
+        reports.execute(report)

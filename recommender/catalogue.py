@@ -25,7 +25,7 @@ class CatalogueArrays:
 
     Attributes:
         ids: MyAnimeList ids.
-        weighted_scores: the community's score, drawn to the mean where few gave it.
+        weighted_scores: the community's score, drawn to a low one the more, the fewer gave it.
         scores, members, episodes: as the catalogue has them.
         years: the year in which it began to air.
         aired: the day on which it began to air, as a number; infinite where unknown.

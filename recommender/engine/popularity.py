@@ -7,6 +7,10 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 
+#: Of the Bayesian average by default: prior scores in mean numbers of votes, and the quantile of scores that they are.
+PRIOR_STRENGTH = 100.0
+PRIOR_QUANTILE = 0.1
+
 
 def interaction_counts(items: NDArray[np.integer[Any]], n_items: int) -> Vector:
     """How often each item was rated in the training data `[n_items]`, as a score to rank by."""
@@ -44,28 +48,32 @@ def paper_weighted_score(rating: NDArray[Any], members: NDArray[Any], *, quantil
     return scores
 
 
-def bayesian_average(score: NDArray[Any], count: NDArray[Any], prior_count: float | None = None) -> Vector:
-    """Mean score of each item `[n_items]`, drawn towards the mean of all the less, the more people gave it.
+def bayesian_average(
+    score: NDArray[Any], count: NDArray[Any], prior_count: float | None = None, prior_score: float | None = None
+) -> Vector:
+    """Mean score of each item `[n_items]`, drawn towards a prior score the less, the more people gave it.
 
-    (count * score + prior_count * C) / (count + prior_count), in one unit: people. C is the mean of all
-    scores, each item weighing as many as gave it.
+    (count * score + prior_count * prior_score) / (count + prior_count), in one unit: people.
 
     Args:
         score: mean score of each item; NaN where unknown, which counts as given by nobody.
         count: how many gave it, or a stand-in such as the number of community members.
-        prior_count: how many average scores every item starts with; by default the mean of `count`.
+        prior_count: how many prior scores every item starts with; by default `PRIOR_STRENGTH` times the mean of
+            `count`. Much, because this ranks what people will watch next, and that is decided by how many know it
+            more than by how well they like it.
+        prior_score: what these are; by default the score that `PRIOR_QUANTILE` of the items fall short of, so that an
+            item has to earn its place.
 
-    An item of unknown score gets C.
+    The defaults were chosen on training users by `benchmarks/cold_start.py`. An item of unknown score gets the prior.
     """
     means = np.asarray(score, dtype=np.float64)
     known = ~np.isnan(means)
     counts = np.where(known, np.asarray(count, dtype=np.float64), 0)
     if not counts.sum() > 0:
         return np.full(len(means), np.nan)
-    sums = counts * np.where(known, means, 0)
-    prior_mean = sums.sum() / counts.sum()
-    weight = counts[known].mean() if prior_count is None else prior_count
+    prior = float(np.quantile(means[counts > 0], PRIOR_QUANTILE)) if prior_score is None else prior_score
+    weight = PRIOR_STRENGTH * counts[known].mean() if prior_count is None else prior_count
     total = counts + weight
-    averages: Vector = np.full(len(means), prior_mean)
-    np.divide(sums + weight * prior_mean, total, out=averages, where=total > 0)
+    averages: Vector = np.full(len(means), float(prior))
+    np.divide(counts * np.where(known, means, 0) + weight * prior, total, out=averages, where=total > 0)
     return averages
