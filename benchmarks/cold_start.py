@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.results import write_result
 from evaluation.dataset import read_folder
-from evaluation.methods import by_score
+from evaluation.methods import by_score, top_of
 from evaluation.protocol import Histories, run, split_in_half
 from evaluation.reproduction import held_out_histories
 from recommender.engine.popularity import PRIOR_QUANTILE, bayesian_average, interaction_counts, paper_weighted_score
@@ -56,12 +56,26 @@ def methods(facts, prepared):
     return [by_score(name, name, name, values) for name, values in scores.items()]
 
 
+def print_lists(anime):
+    """The twenty best of the whole catalogue by the weighted score as published and by the default."""
+    scores = (paper_weighted_score(anime.rating, anime.members), bayesian_average(anime.rating, anime.members))
+    print("| rank | `paper_weighted_score` | rating | members | `bayesian_average` | rating | members |")
+    print("|---|---|---|---|---|---|---|")
+    for rank, places in enumerate(zip(*(top_of(values, 20) for values in scores), strict=True), start=1):
+        cells = [f"{anime.names[i]} | {anime.rating[i]:.2f} | {anime.members[i]:,.0f}" for i in places]
+        print(f"| {rank} | {' | '.join(cells)} |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lists", action="store_true", help="only print the twenty best by either score, as Markdown")
     arguments = parser.parse_args()
     dataset = read_folder(arguments.data)
+    if arguments.lists:
+        print_lists(dataset.anime)
+        return
     prepared = prepare(dataset.ratings, seed=arguments.seed)
     compared = methods(dataset.anime.of(prepared.item_ids), prepared)
     trials = {

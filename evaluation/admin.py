@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from evaluation import pictures, services
+from evaluation import pictures, reports, services
 from evaluation.glossary import INTERVAL, RELEVANT
-from evaluation.models import Evaluation
+from evaluation.models import Evaluation, PaperReport
+from evaluation.report import render_findings
 from evaluation.run_keys import BASELINE, MAIN
 from recommender.admin import TrainingRunAdmin
 from recommender.models import TrainingRun
@@ -31,7 +32,7 @@ class EvaluatedRunAdmin(TrainingRunAdmin):
     """Runs, with what was measured of them."""
 
     list_display = [*TrainingRunAdmin.list_display, "ndcg"]
-    actions = [*TrainingRunAdmin.actions, "evaluate_selected"]
+    actions = [*TrainingRunAdmin.actions, "evaluate_selected", "reproduce_selected"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
         return super().get_queryset(request).prefetch_related("evaluations")
@@ -47,6 +48,19 @@ class EvaluatedRunAdmin(TrainingRunAdmin):
                 self.message_user(request, _("The evaluation of %(run)s is queued.") % {"run": run}, messages.SUCCESS)
             except ValueError as error:
                 self.message_user(request, str(error), messages.ERROR)
+
+    @admin.action(description=_("Report the paper with the settings of the selected runs"), permissions=["evaluate"])
+    def reproduce_selected(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> HttpResponse | None:
+        made = []
+        for run in queryset:
+            try:
+                made.append(reports.request_report(run))
+                self.message_user(request, _("The report of %(run)s is queued.") % {"run": run}, messages.SUCCESS)
+            except ValueError as error:
+                self.message_user(request, str(error), messages.ERROR)
+        if len(made) != 1:
+            return None
+        return HttpResponseRedirect(reverse("admin:evaluation_paperreport_change", args=[made[0].pk]))
 
     @admin.display(description="NDCG@10")
     def ndcg(self, run: TrainingRun) -> str:
@@ -159,6 +173,51 @@ class EvaluationAdmin(admin.ModelAdmin[Evaluation]):
     @admin.display(description=_("NDCG@10 of popularity"))
     def popularity(self, evaluation: Evaluation) -> str:
         return pictures.cell(evaluation, BASELINE, "ndcg@10")
+
+
+@admin.register(PaperReport)
+class PaperReportAdmin(admin.ModelAdmin[PaperReport]):
+    list_display = ["run", "state", "step", "created_at", "finished_at"]
+    list_select_related = ["run"]
+    list_filter = ["state"]
+    change_form_template = "admin/evaluation/paperreport/change_form.html"
+    fieldsets = [(None, {"fields": ["run", "is_quick", "created_at", "finished_at"]})]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: PaperReport | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: PaperReport | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or not obj.is_active)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PaperReport]:
+        """Without the findings, which are large, where they are not shown."""
+        return super().get_queryset(request).defer("findings")
+
+    def get_urls(self) -> list[URLPattern]:
+        found = self.admin_site.admin_view(require_safe(self.found))
+        return [path("<int:pk>/found/", found, name="evaluation_report_found"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        report = self.get_object(request, object_id)
+        context = {**(extra_context or {}), **(_report_context(report) if report else {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def found(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The part of the page that changes while the report is made: its progress, and then itself."""
+        report = self.get_object(request, str(pk))
+        if report is None or not self.has_view_permission(request, report):
+            raise Http404
+        return render(request, "admin/evaluation/paperreport/found.html", _report_context(report))
+
+
+def _report_context(report: PaperReport) -> dict[str, Any]:
+    is_made = report.state == PaperReport.State.DONE
+    return {"report": report, "body": render_findings(report.findings) if is_made else ""}
 
 
 def _found_context(evaluation: Evaluation) -> dict[str, Any]:

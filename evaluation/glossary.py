@@ -55,5 +55,7 @@ BEYOND = {
     ),
 }
 ENTRIES = ACCURACY | BEYOND
+#: The accuracy metrics of tables, in their order.
+TABLE_METRICS = ("precision@10", "recall@10", "map@10", "ndcg@10", "mrr@10", "hit_rate@10", "recall@100", "ndcg@100")
 RELEVANT = "Relevant is what the user has rated in the half that was held out, whatever the rating."
 INTERVAL = "Intervals are 95 % bootstrap intervals of the mean over users."

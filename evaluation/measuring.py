@@ -7,6 +7,7 @@ import numpy as np
 from evaluation import metrics
 from evaluation.database import read_database
 from evaluation.dataset import AnimeFacts
+from evaluation.glossary import TABLE_METRICS
 from evaluation.jobs import step
 from evaluation.models import Evaluation
 from evaluation.protocol import Result, Trial, differences, intervals, run
@@ -19,7 +20,6 @@ from recommender.engine.ratings import UNRATED
 from recommender.published import HELD_OUT, load
 
 KS = (10, 100)
-TABLE_METRICS = ("precision@10", "recall@10", "map@10", "ndcg@10", "mrr@10", "hit_rate@10", "recall@100", "ndcg@100")
 #: What runs and methods are compared by.
 METRIC = "ndcg@10"
 K = 10

@@ -13,6 +13,7 @@ import numpy as np
 
 from evaluation import metrics, paper_figures, paper_metrics
 from evaluation.dataset import Dataset
+from evaluation.glossary import TABLE_METRICS
 from evaluation.methods import (
     Catalogue,
     cluster_methods,
@@ -41,15 +42,12 @@ Report = Callable[[str], None]
 
 #: Lists are judged by their first ten places, as in the paper, and by a hundred.
 K, DEEP_K = 10, 100
-TABLE_METRICS = ("precision@10", "recall@10", "map@10", "ndcg@10", "mrr@10", "hit_rate@10", "recall@100", "ndcg@100")
 BASELINE, BASELINE_METRIC = "popularity", "ndcg@10"
 #: What the paper prints for its two methods, by key of ours: Precision@10, MAP, NDCG.
 PUBLISHED = {"kmeans": (0.0254, 0.0560, 0.0911), "weighted_average": (0.0148, 0.0803, 0.0920)}
 PUBLISHED_ROWS = 500
 #: Clusters drawn in a colour of their own in the plane; the rest share one.
 COLOURED_CLUSTERS = 5
-#: Keys of findings that are times, which no seed repeats.
-TIMES = ("exact_ms", "cluster_ms", "seconds")
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def reproduce(dataset: Dataset, settings: Settings = FULL, report: Report = lamb
     """Run everything; `report` is told each step as it begins.
 
     The findings are JSON: numbers, strings, lists and objects. The same data, settings and machine give the same
-    findings, but for the times (see `without_times`).
+    findings, but for the times (see `report.without_times`).
 
     Raises:
         ValueError: too few ratings to train on.
@@ -122,7 +120,7 @@ def reproduce(dataset: Dataset, settings: Settings = FULL, report: Report = lamb
     report("Clustering the anime")
     n_clusters = default_n_clusters(len(items), settings.clusters)
     kmeans = fit_kmeans(items, n_clusters=n_clusters, seed=settings.seed)
-    n_components = default_n_components(*items.shape, settings.clusters)
+    n_components = default_n_components(len(items), items.shape[1], settings.clusters)
     mixture = fit_gaussian_mixture(items, n_clusters=n_components, seed=settings.seed)
     index = InvertedFile(kmeans, items)
 
@@ -181,15 +179,6 @@ def held_out_histories(prepared: Prepared) -> Histories:
     held_out = prepared.held_out
     items = np.searchsorted(prepared.item_ids, held_out.item_ids)[held_out.items]
     return Histories(held_out.indptr, items, held_out.ratings)
-
-
-def without_times(findings: Any) -> Any:
-    """What the same seed must repeat: the findings without what a clock said."""
-    if isinstance(findings, dict):
-        return {key: without_times(value) for key, value in findings.items() if key not in TIMES}
-    if isinstance(findings, list):
-        return [without_times(value) for value in findings]
-    return findings
 
 
 def _about(dataset: Dataset, prepared: Prepared, settings: Settings) -> Findings:
