@@ -97,7 +97,9 @@ def test_pages_join_also_beyond_what_is_mixed(user: User) -> None:
 def test_diversity_brings_what_is_unlike_and_novelty_what_is_little_known(user: User) -> None:
     drama = [factories.anime(score=9 - i / 100, members=10_000, genres=("Drama",)) for i in range(4)]
     other = factories.anime(score=8.9, members=10_000, genres=("Space",))
-    hidden = factories.anime(score=8.95, members=100, genres=("Drama",))
+    hidden = factories.anime(score=8.95, members=6000, genres=("Drama",))
+    for _ in range(3):
+        factories.anime(score=5.5, members=9000, genres=("Drama",))
     first = [item.anime_id for item in serving.recommend(user, k=2).items]
     assert first == [drama[0].pk, drama[1].pk]
     diverse = serving.recommend(user, k=2, controls=Controls(diversity=1)).items
