@@ -16,7 +16,12 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
-from recommender import comparison, lifecycle, services
+from recommender import (
+    comparison,
+    lifecycle,
+    measuring_admin,  # noqa: F401  registers itself
+    services,
+)
 from recommender.cluster_charts import cluster_charts
 from recommender.launching import LaunchForm
 from recommender.models import TrainingRun

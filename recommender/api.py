@@ -1,8 +1,7 @@
 """/api/v1/: recommendations for the signed-in user, or for ratings that come with the call."""
 
-from collections.abc import Callable
-from functools import partial
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -13,12 +12,14 @@ from rest_framework.views import APIView
 
 from catalog.api_auth import InScope
 from catalog.api_requests import revalidated
-from catalog.models import Anime
+from catalog.models import Anime, User
 from catalog.serializers import AnimeSummarySerializer
-from recommender import serving
+from recommender import interleaving, measuring, serving
 from recommender.predictions import predict, predict_for_ratings
 from recommender.serializers import (
+    AcceptedSerializer,
     AskedAnimeSerializer,
+    EventsSerializer,
     PredictionsSerializer,
     QuerySerializer,
     RecommendationListSerializer,
@@ -42,7 +43,8 @@ class Recommendations(APIView):
     def get(self, request: Request) -> Response:
         query = QuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return _answer(request, query, partial(serving.recommend, request.user))
+        ratings, statuses = serving.history(request.user) if isinstance(request.user, User) else ({}, {})
+        return _answer(request, {"ratings": ratings, **query.validated_data}, statuses, request.user.pk)
 
     @extend_schema(
         summary="Recommendations for ratings in the request",
@@ -53,7 +55,32 @@ class Recommendations(APIView):
     def post(self, request: Request) -> Response:
         query = StatelessQuerySerializer(data=request.data)
         query.is_valid(raise_exception=True)
-        return _answer(request, query, partial(serving.recommend_for_ratings, shows_adult=_shows_adult(request)))
+        return _answer(request, query.validated_data)
+
+
+class Events(APIView):
+    permission_classes = [InScope]
+    # Whoever was given a list may say what became of it.
+    scopes: ClassVar = {"POST": "read"}
+
+    @extend_schema(
+        summary="Say what became of lists",
+        description="That anime of a list were seen, clicked or dismissed, for measuring: nobody's list or ratings "
+        "change by it. All are written or none; each counts once, however often it is said.",
+        request=EventsSerializer,
+        responses={200: AcceptedSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        sent = EventsSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        events = [measuring.Said(**event) for event in sent.validated_data["events"]]
+        try:
+            accepted = measuring.say(events, user=_account(request))
+        except measuring.UnknownList as error:
+            fault = "There is no such list of yours, or this anime is not on it."
+            faults: Any = {place: {"list_id": fault} for place in error.places}
+            raise serializers.ValidationError({"events": faults}) from None
+        return Response({"accepted": accepted})
 
 
 class Predictions(APIView):
@@ -106,14 +133,22 @@ class Similar(APIView):
         return Response(AnimeSummarySerializer([anime[pk] for pk in ids if pk in anime], many=True).data)
 
 
-def _answer(request: Request, query: QuerySerializer, recommend: Callable[..., serving.RecommendationList]) -> Response:
-    asked = dict(query.validated_data)
-    explains = asked.pop("explain")
+def _answer(
+    request: Request, asked: Mapping[str, Any], statuses: Mapping[int, str] | None = None, user_id: int | None = None
+) -> Response:
+    """A list, kept under an id of its own."""
+    options = {name: value for name, value in asked.items() if name != "explain"}
+    shows_adult = _shows_adult(request)
     try:
-        found = recommend(**asked)
+        found = interleaving.recommend(statuses=statuses, shows_adult=shows_adult, user_id=user_id, **options)
     except serving.MethodUnavailable as error:
         raise serializers.ValidationError({"method": str(error)}) from error
-    return Response(represent(found, shows_adult=_shows_adult(request), explains=explains))
+    list_id = measuring.record(found, _account(request))
+    return Response(represent(found, list_id=list_id, shows_adult=shows_adult, explains=asked["explain"]))
+
+
+def _account(request: Request) -> User | None:
+    return request.user if isinstance(request.user, User) else None
 
 
 def _shows_adult(request: Request) -> bool:

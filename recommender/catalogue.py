@@ -81,9 +81,19 @@ class CatalogueArrays:
         return franchises
 
 
+_latest: CatalogueArrays | None = None
+
+
 def catalogue() -> CatalogueArrays:
     """The catalogue as it is now: one small query when it has not changed since the last call."""
-    return _load(Anime.objects.version())
+    global _latest
+    _latest = _load(Anime.objects.version())
+    return _latest
+
+
+def is_genre(slug: str) -> bool:
+    """Whether there is such a genre: no query for one that was there when the catalogue was last read."""
+    return (_latest is not None and slug in _latest.genre_slugs) or slug in catalogue().genre_slugs
 
 
 @lru_cache(maxsize=1)
@@ -145,4 +155,6 @@ def _franchise(title: str) -> str:
 
 def forget() -> None:
     """Drop what this process holds, so that the next call reads it again."""
+    global _latest
+    _latest = None
     _load.cache_clear()

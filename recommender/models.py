@@ -4,8 +4,9 @@ import uuid
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -239,3 +240,61 @@ class SiteScore(models.Model):
 
     def __str__(self) -> str:
         return f"{self.anime_id}: {self.mean:.2f}"
+
+
+class ServedList(models.Model):
+    """One list of recommendations that the API answered with, kept to be joined with what came of it."""
+
+    key = models.UUIDField(_("list id"), default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("user"), null=True, on_delete=models.CASCADE, related_name="+"
+    )
+    path = models.CharField(_("path"), max_length=20)
+    method = models.CharField(_("method"), max_length=30)
+    model_version = models.CharField(_("model"), max_length=50, blank=True)
+    anime_ids = ArrayField(models.PositiveIntegerField(), verbose_name=_("anime"))
+    rival_version = models.CharField(_("compared with"), max_length=50, blank=True)
+    #: For each anime 1 where the rival put it on the list, 0 where the model did; empty without a rival.
+    teams = ArrayField(models.PositiveSmallIntegerField(), verbose_name=_("teams"), default=list, blank=True)
+    created_at = models.DateTimeField(_("when"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        verbose_name = _("served list")
+        indexes = [models.Index(fields=["created_at"], name="served_list_created")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(teams__len=0) | Q(teams__len=F("anime_ids__len")), name="served_list_team_per_anime"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.key)
+
+
+class ListEvent(models.Model):
+    """What a client says became of one anime of a served list."""
+
+    class Kind(models.TextChoices):
+        IMPRESSION = "impression", _("Seen")
+        CLICK = "click", _("Clicked")
+        DISMISSED = "dismissed", _("Dismissed")
+
+    served_list = models.ForeignKey(ServedList, on_delete=models.CASCADE, related_name="events")
+    anime_id = models.PositiveIntegerField(_("anime"))
+    kind = models.CharField(_("what"), max_length=10, choices=Kind)
+    created_at = models.DateTimeField(_("when"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name = _("event of a list")
+        verbose_name_plural = _("events of lists")
+        constraints = [
+            models.UniqueConstraint(fields=["served_list", "anime_id", "kind"], name="list_event_once"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["impression", "click", "dismissed"]), name="list_event_kind_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.anime_id}"

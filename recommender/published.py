@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from recommender.engine.artifact import ArtifactError, load_artifact
 from recommender.engine.clusters import GaussianMixtureClusters, KMeansClusters
@@ -124,15 +125,14 @@ def published_model() -> Model | None:
     return _published.of(TrainingRun.objects.published().only("pk", "key", "family").first())
 
 
-def paper_model(published: Model | None) -> PaperModel | None:
-    """The model by which the paper's methods are served: the `published` one, or else the last of the paper's family.
+def paper_model() -> PaperModel | None:
+    """The model by which the paper's methods are served: the published one, or else the last of the paper's family.
 
-    None when there is none of that family or its files cannot be read. At most one query.
+    None when there is none of that family or its files cannot be read. One query.
     """
-    if isinstance(published, PaperModel):
-        return published
     runs = TrainingRun.objects.with_model().filter(family=TrainingRun.Family.PAPER)
-    model = _paper.of(runs.only("pk", "key", "family").order_by("-pk").first())
+    is_published = ExpressionWrapper(Q(state=TrainingRun.State.PUBLISHED), output_field=BooleanField())
+    model = _paper.of(runs.only("pk", "key", "family").order_by(is_published.desc(), "-pk").first())
     return model if isinstance(model, PaperModel) else None
 
 

@@ -2,17 +2,20 @@
 
 from math import isfinite
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
 from catalog.models import MAX_SCORE, Anime, AnimeType
 from catalog.serializers import MAX_ID, AnimeSummarySerializer, GivenRatingSerializer, anime_id_field, each_once
 from recommender import serving
-from recommender.catalogue import catalogue
+from recommender.catalogue import is_genre
 from recommender.controls import Controls
+from recommender.models import ListEvent
 
 MAX_RATINGS = 5000
 MAX_GENRES = 8
+MAX_EVENTS = 500
 
 
 def _scores(ratings: list[dict[str, int]]) -> dict[int, int]:
@@ -32,8 +35,9 @@ class WordsField(serializers.ListField):
 class GenresField(WordsField):
     def to_internal_value(self, data: Any) -> list[str]:
         slugs = super().to_internal_value(data)
-        if unknown := sorted({*slugs} - {*catalogue().genre_slugs}):
-            raise serializers.ValidationError(f"There is no genre {unknown[0]}. The slugs are at /api/v1/genres/.")
+        for slug in slugs:
+            if not is_genre(slug):
+                raise serializers.ValidationError(f"There is no genre {slug}. The slugs are at /api/v1/genres/.")
         return slugs
 
 
@@ -154,6 +158,9 @@ class ReasonSerializer(serializers.Serializer[Any]):
 
 class RecommendedSerializer(serializers.Serializer[Any]):
     rank = serializers.IntegerField(min_value=1)
+    model_version = serializers.CharField(
+        allow_null=True, help_text="Of the model that put it there; lists of two models have both."
+    )
     score = serializers.FloatField(
         help_text="What the list is ordered by unless it is mixed; its scale is the method's own."
     )
@@ -163,27 +170,51 @@ class RecommendedSerializer(serializers.Serializer[Any]):
 
 
 class RecommendationListSerializer(serializers.Serializer[Any]):
+    list_id = serializers.UUIDField(help_text="By which events name this list.")
     path = serializers.ChoiceField(choices=[path.value for path in serving.Path])
     method = serializers.ChoiceField(choices=[m.value for m in serving.Method if m != serving.Method.AUTO])
     model_version = serializers.CharField(allow_null=True)
     results = RecommendedSerializer(many=True)
 
 
-def represent(found: serving.RecommendationList, *, shows_adult: bool, explains: bool) -> dict[str, Any]:
+class EventSerializer(serializers.Serializer[Any]):
+    list_id = serializers.UUIDField()
+    anime_id = anime_id_field()
+    kind = serializers.ChoiceField(choices=ListEvent.Kind.choices)
+
+
+class EventsSerializer(serializers.Serializer[Any]):
+    events = serializers.ListField(child=EventSerializer(), min_length=1, max_length=MAX_EVENTS)
+
+
+class AcceptedSerializer(serializers.Serializer[Any]):
+    accepted = serializers.IntegerField(min_value=1)
+
+
+def represent(found: serving.RecommendationList, *, list_id: UUID, shows_adult: bool, explains: bool) -> dict[str, Any]:
     """The answer's fields, with one query for all anime that it names."""
     because = {item.anime_id: item.because if explains else () for item in found.items}
     ids = {*because, *(anime for reasons in because.values() for anime in reasons)}
     visible = Anime.objects.all() if shows_adult else Anime.objects.filter(is_adult=False)
     anime = visible.in_bulk(list(ids))
+    teams = found.teams or (0,) * len(found.items)
+    shown = [(item, team) for item, team in zip(found.items, teams, strict=True) if item.anime_id in anime]
     results = [
         {
             "rank": rank,
+            "model_version": found.rival_version if team else found.model_version,
             "score": item.score,
             "predicted_rating": item.predicted_rating,
             "because": [{"anime_id": pk, "name": anime[pk].name} for pk in because[item.anime_id] if pk in anime],
             "anime": anime[item.anime_id],
         }
-        for rank, item in enumerate((item for item in found.items if item.anime_id in anime), start=found.offset + 1)
+        for rank, (item, team) in enumerate(shown, start=found.offset + 1)
     ]
-    fields = {"path": found.path, "method": found.method, "model_version": found.model_version, "results": results}
+    fields = {
+        "list_id": list_id,
+        "path": found.path,
+        "method": found.method,
+        "model_version": found.model_version,
+        "results": results,
+    }
     return dict(RecommendationListSerializer(fields).data)

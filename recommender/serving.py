@@ -78,6 +78,9 @@ class RecommendationList:
     items: tuple[Recommended, ...]
     #: How many better ones come before `items`.
     offset: int = 0
+    #: Of a list of two models (`recommender.interleaving`): the other one, and which of `items` are its, as 1.
+    rival_version: str | None = None
+    teams: tuple[int, ...] = ()
 
 
 def recommend(
@@ -129,7 +132,13 @@ def recommend_for_ratings(
     statuses = statuses or {}
     chosen = Method(method)
     by_popularity = chosen == Method.POPULARITY
-    model = None if by_popularity else model or published_model()
+    if chosen in PAPER_METHODS:
+        # By the model that was given if it is of the paper's family, and else by the one that there is of it.
+        model = model if isinstance(model, PaperModel) else paper_model()
+    elif by_popularity:
+        model = None
+    else:
+        model = model or published_model()
     excluded = {*ratings, *exclude, *(anime for anime, status in statuses.items() if _stays_out(status, controls))}
     candidates = Candidates(anime or catalogue(), excluded, shows_adult, controls)
     if not controls.sequels:
@@ -138,8 +147,6 @@ def recommend_for_ratings(
             franchises = candidates.anime.franchises(model.model.item_ids, model.model.franchises)
         candidates.bar_sequels({*ratings, *_watched(statuses)}, franchises)
     found = None
-    if chosen in PAPER_METHODS:
-        model = paper_model(model)
     if isinstance(model, PaperModel):
         found = _by_paper_model(model, chosen, ratings, user_id, candidates, k + offset)
     elif isinstance(model, HistoryTowers):

@@ -62,6 +62,14 @@ def clean_up(keep_last: int = 5, keep_published: int = 3) -> None:
 
 
 @shared_task
+def forget_old_lists() -> None:
+    """Delete served lists that no report asks about any more."""
+    from recommender import measuring
+
+    measuring.forget_old()
+
+
+@shared_task
 def refresh_popularity() -> None:
     """Take the site's own ratings into the scores that lists for newcomers are made by."""
     popularity.refresh()

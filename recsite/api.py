@@ -39,6 +39,7 @@ router.register("me/list", me.ListEntryViewSet, basename="my-list-entry")
 v1 = [
     *router.urls,
     path("anime/<int:id>/similar/", recommender.Similar.as_view(), name="anime-similar"),
+    path("events/", recommender.Events.as_view(), name="events"),
     path("genres/", catalog.GenreList.as_view(), name="genres"),
     path("me/", me.Account.as_view(), name="me"),
     path("predictions/", recommender.Predictions.as_view(), name="predictions"),

@@ -222,6 +222,8 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": NUM_PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+# The number of a training run whose model takes turns with the published one in lists of the API; 0 for none.
+INTERLEAVED_RUN = env.int("INTERLEAVED_RUN", default=0)
 KNOX_TOKEN_MODEL = "catalog.ApiToken"  # noqa: S105  no password
 # Its migrations would make a table for the model that ours stands in for.
 MIGRATION_MODULES = {"knox": None}
@@ -278,6 +280,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 25.0},
     },
+    "forget old lists": {"task": "recommender.tasks.forget_old_lists", "schedule": 24 * 3600.0},
 }
 
 # Language, time, files ------------------------------------------------------------------------------------

@@ -12,12 +12,16 @@ from django.test import Client
 from catalog.api_auth import InScope
 from catalog.models import ListEntry, Rating, User
 from catalog.tokens import make_token
+from recommender.models import ServedList
 from recsite import api
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("artifacts_dir")]
 CONTRACT = Path(__file__).resolve().parent.parent.parent / "docs" / "openapi.yaml"
 READ, WRITE = "read", "write"
+
+LIST_ID = "00000000-0000-4000-8000-000000000001"
+LIST_EVENT = {"list_id": LIST_ID, "anime_id": 1, "kind": "click"}
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ MATRIX = [
     Endpoint("post", "recommendations/", READ, {"ratings": [{"anime_id": 1, "score": 8}]}, is_public=True),
     Endpoint("get", "predictions/?anime_ids=1", READ, is_public=True),
     Endpoint("post", "predictions/", READ, {"anime_ids": [1], "ratings": []}, is_public=True),
+    Endpoint("post", "events/", READ, {"events": [LIST_EVENT]}, is_public=True),
     Endpoint("get", "me/", READ),
     Endpoint("patch", "me/", WRITE, {"shows_adult": False}),
     Endpoint("get", "me/ratings/", READ),
@@ -93,6 +98,7 @@ def owner() -> User:
     anime = factories.anime(mal_id=1)
     factories.rating(user, anime, 7)
     factories.list_entry(user, anime)
+    ServedList.objects.create(key=LIST_ID, anime_ids=[1])
     return user
 
 
