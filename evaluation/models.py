@@ -6,7 +6,20 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from evaluation.judging.models import Contestant, Experiment, ItemScore, Judgement, Review, Subject
 from recommender.models import TrainingRun
+
+__all__ = [
+    "PROTOCOL",
+    "Contestant",
+    "Evaluation",
+    "Experiment",
+    "ItemScore",
+    "Job",
+    "Judgement",
+    "Review",
+    "Subject",
+]
 
 #: Says how users are drawn and lists are compared. Change it whenever numbers before and after do not compare.
 PROTOCOL = "half-split-1"
