@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
-        ("evaluation", "0001_evaluation"),
+        ("evaluation", "0002_judging"),
         ("recommender", "0006_worker"),
     ]
 
