@@ -7,8 +7,9 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from knox import auth
-from rest_framework import exceptions, permissions
+from rest_framework import exceptions, permissions, status
 from rest_framework.request import Request
 
 from catalog.models import ApiToken, User
@@ -47,3 +48,26 @@ class InScope(permissions.BasePermission):
                 % {"scope": request.auth.scope, "needed": needed}
             )
         return True
+
+
+class Conflict(exceptions.APIException):
+    """What was asked for is not possible in the state that things are in."""
+
+    status_code = status.HTTP_409_CONFLICT
+
+
+class StaffMay(permissions.BasePermission):
+    """Staff with the permission that the view's `needs` name for the action, as in the admin."""
+
+    message = _lazy("This is for staff who have the permission to do it.")
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        user = request.user
+        if not (isinstance(user, User) and user.is_staff):
+            return False
+        # An HTTP method that the view does not have is not for a permission to refuse.
+        return view.action is None or user.has_perm(view.needs[view.action])
+
+
+#: For the `scopes` of views of staff: a token needs that of staff, also to read.
+FOR_STAFF = dict.fromkeys(("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"), ApiToken.Scope.STAFF)

@@ -13,7 +13,9 @@ from rest_framework.views import APIView
 
 from catalog import api as catalog
 from catalog import api_me as me
+from evaluation.api import EvaluationViewSet
 from recommender import api as recommender
+from recommender.staff_api import TrainingRunViewSet
 
 
 class Nothing(APIView):
@@ -35,6 +37,8 @@ router = SimpleRouter(use_regex_path=False)
 router.register("anime", catalog.AnimeViewSet, basename="anime")
 router.register("me/ratings", me.RatingViewSet, basename="my-rating")
 router.register("me/list", me.ListEntryViewSet, basename="my-list-entry")
+router.register("staff/runs", TrainingRunViewSet, basename="run")
+router.register("staff/evaluations", EvaluationViewSet, basename="evaluation")
 
 v1 = [
     *router.urls,

@@ -237,6 +237,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "The anime catalogue, one's own ratings, and recommendations.",
     "VERSION": "1.0.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "RunState": "recommender.models.TrainingRun.State",
+        "JobState": "evaluation.models.Job.State",
+    },
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
