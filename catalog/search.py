@@ -158,3 +158,8 @@ def _kind(query: str, title: str) -> int:
 @lru_cache(maxsize=1)
 def _titles(version: str) -> Titles:
     return Titles.of(list(Anime.objects.order_by().values_list("pk", "name", "japanese_name", "members")))
+
+
+def forget() -> None:
+    """Drop the titles that this process holds, so that the next search reads them again."""
+    _titles.cache_clear()

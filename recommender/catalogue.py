@@ -1,14 +1,18 @@
 """What serving needs of the catalogue, held in the process as arrays and read again when the catalogue changes."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Value
+from django.db.models.functions import Concat
 from numpy.typing import NDArray
 
-from catalog.models import Anime, AnimeType, Genre
+from catalog.models import Anime, AnimeType
 from recommender.engine.popularity import bayesian_average
 
 #: Where a title stops naming its franchise and begins to name the part.
@@ -31,7 +35,9 @@ class CatalogueArrays:
         aired: the day on which it began to air, as a number; infinite where unknown.
         types: of `AnimeType`, "" where unknown.
         is_adult, is_extra: whether it is for adults; whether it is a special or a music video.
-        genre_slugs, genres: `[n_genres]`, and whether an anime has each `[n_anime, n_genres]`.
+        genre_slugs, genre_names, genres: `[n_genres]`, and whether an anime has each `[n_anime, n_genres]`. A genre
+            that no anime has is not among them.
+        names: in the Latin alphabet.
         titles: the same number for anime whose titles begin with the name of one franchise.
     """
 
@@ -46,7 +52,9 @@ class CatalogueArrays:
     is_adult: NDArray[np.bool_]
     is_extra: NDArray[np.bool_]
     genre_slugs: tuple[str, ...]
+    genre_names: tuple[str, ...]
     genres: NDArray[np.bool_]
+    names: tuple[str, ...]
     titles: NDArray[np.int64]
 
     def positions(self, anime_ids: NDArray[Any]) -> NDArray[np.int64]:
@@ -81,6 +89,13 @@ class CatalogueArrays:
         return franchises
 
 
+#: An anime's genres as "slug<tab>name", so that one query brings all.
+_GENRES = (
+    Anime.genres.through.objects.filter(anime_id=OuterRef("pk"))
+    .order_by()
+    .values(pair=Concat("genre__slug", Value("\t"), "genre__name"))
+)
+
 _latest: CatalogueArrays | None = None
 
 
@@ -99,11 +114,17 @@ def is_genre(slug: str) -> bool:
 @lru_cache(maxsize=1)
 def _load(version: str) -> CatalogueArrays:
     facts = ("pk", "score", "members", "episodes", "aired_from", "type", "is_adult", "name")
-    rows = list(Anime.objects.order_by("pk").values_list(*facts, "site_score__mean", "site_score__ratings"))
-    ids, *given, dates, types, is_adult, names, own_means, own_counts = zip(*rows, strict=True) if rows else [()] * 10
+    rows = list(
+        Anime.objects.order_by("pk")
+        .annotate(has=ArraySubquery(_GENRES))
+        .values_list(*facts, "site_score__mean", "site_score__ratings", "has")
+    )
+    ids, *given, dates, types, is_adult, names, own_means, own_counts, has = (
+        zip(*rows, strict=True) if rows else [()] * 11
+    )
     scores, members, episodes = (np.array(values, dtype=np.float64) for values in given)
     franchise = {name: number for number, name in enumerate(sorted({_franchise(name) for name in names}))}
-    slugs, genres = _genres(np.array(ids, dtype=np.int64))
+    genre_names, genres = _genres(has)
     return CatalogueArrays(
         ids=np.array(ids, dtype=np.int64),
         weighted_scores=_weighted_scores(scores, members, own_means, own_counts),
@@ -115,8 +136,10 @@ def _load(version: str) -> CatalogueArrays:
         types=np.array(types, dtype=np.str_),
         is_adult=np.array(is_adult, dtype=bool),
         is_extra=np.isin(np.array(types, dtype=np.str_), [AnimeType.SPECIAL, AnimeType.MUSIC]),
-        genre_slugs=slugs,
+        genre_slugs=tuple(genre_names),
+        genre_names=tuple(genre_names.values()),
         genres=genres,
+        names=names,
         titles=np.array([franchise[_franchise(name)] for name in names], dtype=np.int64),
     )
 
@@ -135,16 +158,15 @@ def _weighted_scores(
     return bayesian_average(joined, np.where(counts > 0, votes, members))
 
 
-def _genres(ids: NDArray[np.int64]) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
-    """The slugs of all genres, and which anime has which."""
-    columns = {pk: (column, slug) for column, (pk, slug) in enumerate(Genre.objects.values_list("pk", "slug"))}
-    has = np.zeros((len(ids), len(columns)), dtype=bool)
-    row_of = {anime: row for row, anime in enumerate(ids.tolist())}
-    for anime, genre in Anime.genres.through.objects.values_list("anime_id", "genre_id"):
-        # Either may have come after what was read before.
-        if anime in row_of and genre in columns:
-            has[row_of[anime], columns[genre][0]] = True
-    return tuple(slug for _, slug in columns.values()), has
+def _genres(of_anime: Sequence[Sequence[str]]) -> tuple[dict[str, str], NDArray[np.bool_]]:
+    """Every genre's name by its slug, in order of names, and which anime has which."""
+    pairs = [pair.partition("\t")[::2] for pair in {pair for some in of_anime for pair in some}]
+    names = dict(sorted(pairs, key=lambda pair: pair[1]))
+    columns = {f"{slug}\t{name}": column for column, (slug, name) in enumerate(names.items())}
+    has = np.zeros((len(of_anime), len(names)), dtype=bool)
+    for row, some in enumerate(of_anime):
+        has[row, [columns[pair] for pair in some]] = True
+    return names, has
 
 
 def _franchise(title: str) -> str:

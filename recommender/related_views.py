@@ -12,9 +12,10 @@ from catalog.also_liked import also_liked
 from catalog.cards import FIELDS, Card, cards
 from catalog.feedback import feedback_of
 from catalog.http import SiteRequest, wants_fragment
-from catalog.models import Anime, Dataset, User
+from catalog.models import Anime, User
 from recommender import related, serving
 from recommender.catalogue import catalogue
+from recommender.data_state import data_state
 from recommender.published import published_model
 
 SHOWN = 12
@@ -40,12 +41,10 @@ def similar_anime(request: SiteRequest, mal_id: int) -> HttpResponse:
     arrays = catalogue()
     if mal_id not in arrays.ids:
         raise Http404(_("This anime is not in the catalogue."))
-    datasets = list(Dataset.objects.order_by("pk").values_list("fingerprint", "is_simulated"))
     model = published_model()
-    version = "-".join(fingerprint[:12] for fingerprint, _simulated in datasets)
     franchise = related.franchise(arrays, model, mal_id, shows_adult=shows_adult)
     family = set(franchise)
-    liked = [pk for pk in also_liked(mal_id, version=version) if pk not in family]
+    liked = [pk for pk in also_liked(mal_id, version=data_state().version) if pk not in family]
     content = related.alike_in_content(arrays, mal_id, k=SHOWN + len(family), shows_adult=shows_adult)
     taste = related.well_rated(
         model, serving.similar(mal_id, k=4 * SHOWN, shows_adult=shows_adult, model=model, anime=arrays)
@@ -76,7 +75,7 @@ def similar_anime(request: SiteRequest, mal_id: int) -> HttpResponse:
     context = {
         "anime": anime[mal_id],
         "shelves": shelves,
-        "is_simulated": any(simulated for _fingerprint, simulated in datasets),
+        "is_simulated": data_state().is_simulated,
     }
     template = "recommender/_similar.html" if wants_fragment(request) else "recommender/similar.html"
     response = render(request, template, context)

@@ -1,10 +1,12 @@
 """Which anime to offer somebody to rate first: known to most people, and unlike each other."""
 
-import math
 import re
 from functools import lru_cache
 
-from catalog.models import Anime
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.catalogue import CatalogueArrays
 
 #: How many there are, and out of how many of the best known.
 COUNT, POOL = 48, 400
@@ -12,35 +14,34 @@ COUNT, POOL = 48, 400
 DIVERSITY = 1.6
 
 
-def starters() -> tuple[int, ...]:
+def starters(anime: CatalogueArrays) -> tuple[int, ...]:
     """Anime ids, to be offered in this order; no adult titles and one of each franchise."""
-    return _choose(Anime.objects.version())
+    return _choose(anime)
 
 
 @lru_cache(maxsize=1)
-def _choose(version: str) -> tuple[int, ...]:
+def _choose(anime: CatalogueArrays) -> tuple[int, ...]:
     """Maximal marginal relevance (Carbonell & Goldstein, 1998): known to many, less the likeness to those chosen."""
-    pool = list(
-        Anime.objects.filter(is_adult=False)
-        .only("mal_id", "name", "members")
-        .prefetch_related("genres")
-        .order_by("-members", "mal_id")[:POOL]
-    )
-    genres = {anime.pk: frozenset(genre.pk for genre in anime.genres.all()) for anime in pool}
-    known = {anime.pk: math.log10(anime.members + 1) for anime in pool}
-    likeness = dict.fromkeys(genres, 0.0)
-    chosen: list[Anime] = []
-    while pool and len(chosen) < COUNT:
-        best = max(pool, key=lambda anime: known[anime.pk] - DIVERSITY * likeness[anime.pk])
-        chosen.append(best)
-        pool = [anime for anime in pool if not _same_franchise(anime.name, best.name)]
-        for anime in pool:
-            likeness[anime.pk] = max(likeness[anime.pk], _jaccard(genres[anime.pk], genres[best.pk]))
-    return tuple(anime.pk for anime in chosen)
+    by_fame = np.lexsort((anime.ids, -anime.members))
+    pool = by_fame[~anime.is_adult[by_fame]][:POOL]
+    genres = anime.genres[pool].astype(np.float64)
+    known = np.log10(anime.members[pool] + 1)
+    likeness = np.zeros(len(pool))
+    is_left = np.ones(len(pool), dtype=bool)
+    chosen: list[int] = []
+    while is_left.any() and len(chosen) < COUNT:
+        best = int(np.argmax(np.where(is_left, known - DIVERSITY * likeness, -np.inf)))
+        chosen.append(int(anime.ids[pool[best]]))
+        name = anime.names[pool[best]]
+        is_left &= np.array([not _same_franchise(anime.names[place], name) for place in pool])
+        likeness = np.maximum(likeness, _jaccard(genres, genres[best]))
+    return tuple(chosen)
 
 
-def _jaccard(a: frozenset[int], b: frozenset[int]) -> float:
-    return len(a & b) / len(a | b) if a or b else 0.0
+def _jaccard(genres: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    common = genres @ other
+    likeness: NDArray[np.float64] = common / np.maximum(genres.sum(axis=1) + other.sum() - common, 1)
+    return likeness
 
 
 def _same_franchise(a: str, b: str) -> bool:

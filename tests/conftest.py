@@ -23,7 +23,7 @@ def _separate_processes(request: pytest.FixtureRequest) -> Iterator[None]:
     interleaving.forget()
     translation.deactivate()  # a request leaves its language to the thread
     yield
-    if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
+    if request.node.get_closest_marker("django_db") or {"db", "transactional_db"} & set(request.fixturenames):
         cache.clear()
 
 

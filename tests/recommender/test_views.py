@@ -4,9 +4,10 @@ import pytest
 from django.test import Client
 
 from catalog.models import ADULT_GENRE, Anime, ListStatus, User
+from recommender.catalogue import catalogue
 from recommender.models import TrainingRun
 from recommender.starters import starters
-from recommender.views import BESIDE, ENOUGH_RATINGS, STARTERS_SHOWN, STEP
+from recommender.views import ENOUGH_RATINGS, FIRST, STARTERS_SHOWN, STEP
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("artifacts_dir")]
@@ -18,7 +19,7 @@ def shelf() -> dict[str, Anime]:
     """Forty anime of two kinds, the space ones better known."""
     kinds = {"Space": 1_000_000, "School": 1000}
     return {
-        f"{kind} {i:02}": factories.anime(f"{kind} {i:02}", genres=(kind, f"Mood {i}"), members=members - i, score=8)
+        f"{kind}{i:02}": factories.anime(f"{kind}{i:02}", genres=(kind, f"Mood {i}"), members=members - i, score=8)
         for kind, members in kinds.items()
         for i in range(20)
     }
@@ -44,7 +45,7 @@ def names(response: object, of: str = "cards") -> list[str]:
 
 def rate_school(user: User, shelf: dict[str, Anime], count: int = ENOUGH_RATINGS) -> None:
     for i in range(count):
-        factories.rating(user, shelf[f"School {i:02}"], 10)
+        factories.rating(user, shelf[f"School{i:02}"], 10)
 
 
 def test_a_visitor_sees_what_is_popular_and_something_to_rate(client: Client, shelf: dict[str, Anime]) -> None:
@@ -52,20 +53,20 @@ def test_a_visitor_sees_what_is_popular_and_something_to_rate(client: Client, sh
     assert "Popular with the community" in response.text
     assert "Find the anime you would love next" in response.text
     assert len(names(response, "starters")) == STARTERS_SHOWN
-    assert len(names(response)) == BESIDE
+    assert len(names(response)) == FIRST
     assert not set(names(response)) & set(names(response, "starters"))
 
 
 def test_the_list_follows_a_visitors_first_rating(client: Client, shelf: dict[str, Anime], model: TrainingRun) -> None:
-    liked = shelf["School 00"]
+    liked = shelf["School00"]
     answer = client.post(f"/anime/{liked.pk}/rate/", {"score": "10"}, headers=HTMX)
     assert "ratings-changed" in answer["HX-Trigger"]
-    part = client.get("/recommendations/?starters=0&show=12", headers=HTMX)
+    part = client.get("/recommendations/?starters=0", headers=HTMX)
     assert "<html" not in part.text
     assert "Because of your rating" in part.text
-    assert "Because you rated School 00 10" in part.text
+    assert "Because you rated School00 10" in part.text
     assert all(name.startswith("School") for name in names(part))
-    assert "School 00" not in names(part)
+    assert "School00" not in names(part)
 
 
 def test_a_member_with_enough_ratings_sees_the_list_alone(
@@ -76,7 +77,7 @@ def test_a_member_with_enough_ratings_sees_the_list_alone(
     assert f"Because of your {ENOUGH_RATINGS} ratings" in response.text
     assert names(response, "starters") == []
     assert names(response)[0].startswith("School")
-    assert len(names(response)) == STEP
+    assert len(names(response)) == FIRST
 
 
 def test_a_seen_member_reads_what_the_model_predicts(member: Client, user: User, shelf: dict[str, Anime]) -> None:
@@ -85,7 +86,7 @@ def test_a_seen_member_reads_what_the_model_predicts(member: Client, user: User,
     factories.published_model(vectors, {user.pk: [6.0, 1.0]})
     response = member.get("/")
     top = response.context["cards"][0]
-    assert (top.anime.name, top.predicted) == ("School 19", pytest.approx(9.9))
+    assert (top.anime.name, top.predicted) == ("School19", pytest.approx(9.9))
     assert "9.9" in response.text
     assert "what we think you would give it" in response.text
 
@@ -94,11 +95,11 @@ def test_what_is_rated_listed_or_dismissed_is_not_recommended(
     member: Client, user: User, shelf: dict[str, Anime], model: TrainingRun
 ) -> None:
     rate_school(user, shelf)
-    factories.list_entry(user, shelf["School 10"], ListStatus.NOT_INTERESTED)
-    factories.list_entry(user, shelf["School 11"], ListStatus.PLAN_TO_WATCH)
-    shown = names(member.get("/?show=100"))
+    factories.list_entry(user, shelf["School10"], ListStatus.NOT_INTERESTED)
+    factories.list_entry(user, shelf["School11"], ListStatus.PLAN_TO_WATCH)
+    shown = names(member.get("/recommendations/")) + names(member.get("/recommendations/?page=2"))
     assert len(shown) == 40 - ENOUGH_RATINGS - 2
-    assert not {"School 00", "School 10", "School 11"} & set(shown)
+    assert not {"School00", "School10", "School11"} & set(shown)
 
 
 def test_ratings_without_a_model_are_told_that_they_wait(member: Client, user: User, shelf: dict[str, Anime]) -> None:
@@ -108,17 +109,19 @@ def test_ratings_without_a_model_are_told_that_they_wait(member: Client, user: U
     assert "Your ratings count as soon as one does." in response.text
 
 
-def test_more_of_the_list_is_one_link_away(
-    member: Client, user: User, shelf: dict[str, Anime], model: TrainingRun
-) -> None:
+def test_the_whole_list_has_pages(member: Client, user: User, shelf: dict[str, Anime], model: TrainingRun) -> None:
     rate_school(user, shelf)
-    assert 'href="/?show=48"' in member.get("/").text
-    longer = member.get("/?show=48")
-    assert len(names(longer)) == 35
-    assert "Show more" not in longer.text
+    assert 'href="/recommendations/"' in member.get("/").text
+    first, second = member.get("/recommendations/"), member.get("/recommendations/?page=2")
+    assert len(names(first)) == STEP
+    assert len(names(second)) == 40 - ENOUGH_RATINGS - STEP
+    assert not set(names(first)) & set(names(second))
+    assert 'href="/recommendations/?page=2"' in first.text
+    assert 'rel="next"' not in second.text
+    assert "Nothing left to recommend" in member.get("/recommendations/?page=20").text
 
 
-@pytest.mark.parametrize("query", ["show=0", "show=-1", "show=x", "show=99999999999", "starters=999", "starters=²"])
+@pytest.mark.parametrize("query", ["page=0", "page=-1", "page=x", "page=99999999999", "starters=999", "starters=²"])
 def test_a_number_that_is_none_is_left_out(client: Client, shelf: dict[str, Anime], query: str) -> None:
     assert client.get(f"/?{query}").status_code == 200
     assert client.get(f"/recommendations/?{query}", headers=HTMX).status_code == 200
@@ -135,7 +138,7 @@ def test_starters_are_known_and_of_one_franchise_each(shelf: dict[str, Anime]) -
     factories.anime("Zeta Gundam", members=9_000_000, genres=("Mecha",))
     factories.anime("Zeta Gundam: A New Translation", members=8_000_000, genres=("Mecha",))
     factories.anime("Hidden", members=9_999_999, genres=(ADULT_GENRE,))
-    chosen = [Anime.objects.get(pk=pk).name for pk in starters()]
+    chosen = [Anime.objects.get(pk=pk).name for pk in starters(catalogue())]
     assert chosen[0] == "Zeta Gundam"
     assert "Zeta Gundam: A New Translation" not in chosen
     assert "Hidden" not in chosen
@@ -145,7 +148,7 @@ def test_starters_tell_tastes_apart_though_one_kind_is_better_known() -> None:
     for i, letter in enumerate("ABCDEF"):
         factories.anime(f"{letter} in space", genres=("Space",), members=1_000_000 - i)
     factories.anime("Quiet school", genres=("School",), members=200_000)
-    second = Anime.objects.get(pk=starters()[1])
+    second = Anime.objects.get(pk=starters(catalogue())[1])
     assert second.name == "Quiet school"
 
 
@@ -166,7 +169,7 @@ def test_simulated_ratings_are_labelled(
     client: Client, shelf: dict[str, Anime], model: TrainingRun, is_simulated: bool
 ) -> None:
     factories.dataset(is_simulated=is_simulated)
-    for address in ("/", "/recommendations/", f"/anime/{shelf['Space 00'].pk}/similar/"):
+    for address in ("/", "/recommendations/", f"/anime/{shelf['Space00'].pk}/similar/"):
         assert ("Simulated data" in client.get(address, headers=HTMX).text) == is_simulated
 
 
@@ -210,7 +213,7 @@ def test_what_the_model_puts_near_is_close_in_taste(client: Client) -> None:
 
 
 def test_without_a_model_nothing_is_said_to_be_close_in_taste(client: Client, shelf: dict[str, Anime]) -> None:
-    response = client.get(f"/anime/{shelf['School 03'].pk}/similar/", headers=HTMX)
+    response = client.get(f"/anime/{shelf['School03'].pk}/similar/", headers=HTMX)
     assert close_in_taste(response) == []
 
 
