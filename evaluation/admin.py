@@ -247,7 +247,7 @@ def _difference(one: Evaluation, first: Evaluation) -> str:
     if found is None:
         return str(_("not on the same people"))
     difference, low, high, _p = found.comparison
-    return f"{difference:+.3f} ({low:+.3f} - {high:+.3f}), n = {found.users}"
+    return f"{difference:+.3f} ({low:+.3f} to {high:+.3f}), n = {found.users}"
 
 
 def _evaluations(run: TrainingRun) -> list[Evaluation]:

@@ -1,6 +1,6 @@
 """What was measured of runs, as tables and pictures for the admin."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +8,15 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from catalog.charts import Bars, Text, bar_chart, number_text
-from evaluation.glossary import ENTRIES, Entry
+from evaluation.glossary import BEYOND, ENTRIES, TABLE_METRICS, Entry
 from evaluation.models import Evaluation
 
 #: The metrics that are drawn.
 DRAWN = ("ndcg@10", "recall@100")
+
+
+#: A number and, where there is one, its interval.
+Cell = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Table:
     """Metrics by method: `heads` of the columns behind the name, and a row of cells for each method."""
 
     heads: Sequence[Entry]
-    rows: Sequence[tuple[str, str, Sequence[str]]]
+    rows: Sequence[tuple[str, str, Sequence[Cell]]]
 
 
 def tables(evaluation: Evaluation) -> list[Table]:
@@ -28,8 +32,10 @@ def tables(evaluation: Evaluation) -> list[Table]:
     if not evaluation.methods:
         return []
     return [
-        _table(evaluation, "metrics", lambda entry, value: f"{_digits(entry, value[0])} ({_range(entry, value)})"),
-        _table(evaluation, "beyond_accuracy", _digits),
+        _table(
+            evaluation, "metrics", TABLE_METRICS, lambda entry, value: (_digits(entry, value[0]), _range(entry, value))
+        ),
+        _table(evaluation, "beyond_accuracy", BEYOND, lambda entry, value: (_digits(entry, value), "")),
     ]
 
 
@@ -70,13 +76,14 @@ def cell(evaluation: Evaluation, method: str, metric: str) -> str:
     return f"{_digits(entry, value[0])} ({_range(entry, value)})"
 
 
-def _table(evaluation: Evaluation, part: str, shown: Callable[[Entry, Any], str]) -> Table:
-    names = list(evaluation.methods[0][part])
+def _table(evaluation: Evaluation, part: str, names: Iterable[str], shown: Callable[[Entry, Any], Cell]) -> Table:
+    # In the order of the glossary: the database has one of its own.
+    measured = [name for name in names if name in evaluation.methods[0][part]]
     rows = [
-        (method["title"], method["definition"], [shown(ENTRIES[name], method[part][name]) for name in names])
+        (method["title"], method["definition"], [shown(ENTRIES[name], method[part][name]) for name in measured])
         for method in evaluation.methods
     ]
-    return Table([ENTRIES[name] for name in names], rows)
+    return Table([ENTRIES[name] for name in measured], rows)
 
 
 def _of(evaluation: Evaluation, key: str, metric: str) -> tuple[float, float, float]:
@@ -97,4 +104,4 @@ def _digits(entry: Entry, value: float) -> str:
 
 
 def _range(entry: Entry, value: Sequence[float]) -> str:
-    return f"{_digits(entry, value[1])} - {_digits(entry, value[2])}"
+    return f"{_digits(entry, value[1])} to {_digits(entry, value[2])}"

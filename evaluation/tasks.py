@@ -2,6 +2,9 @@
 
 from celery import shared_task
 
+#: The next message comes before this one is worthless.
+RESENT_MESSAGE_EXPIRES_S = 120
+
 
 @shared_task(soft_time_limit=3600, time_limit=3660)
 def decide(run_id: int) -> None:
@@ -31,3 +34,19 @@ def reproduce_paper(report_id: int) -> None:
     report = PaperReport.objects.filter(pk=report_id).select_related("run").first()
     if report is not None:
         reports.execute(report)
+
+
+@shared_task
+def resume_interrupted() -> None:
+    """Send again the evaluations and reports that no worker holds: a killed worker's, or one whose message was lost."""
+    from evaluation import reports, services
+    from evaluation.models import Evaluation, Job, PaperReport
+    from recommender import locks
+
+    active = (Job.State.QUEUED, Job.State.RUNNING)
+    for pk in Evaluation.objects.filter(state__in=active).values_list("pk", flat=True):
+        if not locks.is_held(pk, services.EVALUATIONS):
+            evaluate.apply_async((pk,), expires=RESENT_MESSAGE_EXPIRES_S)
+    for pk in PaperReport.objects.filter(state__in=active).values_list("pk", flat=True):
+        if not locks.is_held(pk, reports.REPORTS):
+            reproduce_paper.apply_async((pk,), expires=RESENT_MESSAGE_EXPIRES_S)

@@ -34,6 +34,8 @@ def cluster_charts(curves: dict[str, Any]) -> list[SafeString]:
         text = Text(title, description, _("clusters"), title)
         lines = [Series(title, curves["k"], curves[name])]
         if name == "inertia" and elbow:
-            lines.append(Series(_("elbow"), [elbow], [curves[name][curves["k"].index(elbow)]]))
+            lines.append(
+                Series(_("elbow"), [elbow, elbow], [min(curves[name]), curves[name][curves["k"].index(elbow)]])
+            )
         charts.append(mark_safe(line_chart(text, lines)))  # noqa: S308  the chart escapes its words
     return charts

@@ -35,12 +35,12 @@ def held(run_id: int, namespace: int = NAMESPACE) -> Iterator[bool]:
             release(run_id, namespace)
 
 
-def is_held(run_id: int) -> bool:
-    """Whether some session holds the run."""
+def is_held(run_id: int, namespace: int = NAMESPACE) -> bool:
+    """Whether some session holds the run, or other work of the `namespace`."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s"
             " AND objsubid = 2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
-            [NAMESPACE, run_id],
+            [namespace, run_id],
         )
         return bool(cursor.fetchone()[0])

@@ -284,6 +284,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 25.0},
     },
+    "resume interrupted evaluations": {
+        "task": "evaluation.tasks.resume_interrupted",
+        "schedule": 60.0,
+        "options": {"expires": 55.0},
+    },
     "forget old lists": {"task": "recommender.tasks.forget_old_lists", "schedule": 24 * 3600.0},
 }
 

@@ -1,5 +1,6 @@
 """Staff measure runs, read what came of it and compare."""
 
+import re
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def measured(run: TrainingRun, mean: float, **fields: Any) -> Evaluation:
             "key": key,
             "title": f"<{key}>",
             "definition": f"What {key} does.",
-            "metrics": {name: [value, value - 0.01, value + 0.01] for name in ACCURACY},
+            "metrics": {name: [value, value - 0.01, value + 0.01] for name in reversed(ACCURACY)},
             "beyond_accuracy": dict.fromkeys(BEYOND, 0.5),
             "seconds": 1.0,
         }
@@ -79,7 +80,7 @@ def test_a_run_shows_its_last_number_in_one_query_for_all(
     others = [TrainingRun.objects.create() for _ in range(5)]
     with django_assert_max_num_queries(14):
         page = client.get(RUNS).text
-    assert "0.500 (0.490 - 0.510)" in page
+    assert "0.500 (0.490 to 0.510)" in page
     assert len(others) == page.count('<td class="field-ndcg">-</td>')
 
 
@@ -91,7 +92,9 @@ def test_the_page_has_every_metric_with_interval_definition_and_picture(
     page = answer.text
     for name in (*ACCURACY, *BEYOND):
         assert f"<dt>{ENTRIES[name].name}</dt><dd>" in page
-    assert "0.400 (0.390 - 0.410)" in page
+    assert "<td>0.400 <small>0.390 to 0.410</small></td>" in page
+    heads = re.findall(r'<abbr title="[^"]+">(.*?)</abbr>', page)
+    assert heads == [ENTRIES[name].name for name in (*ACCURACY, *BEYOND)]
     assert "&lt;auto&gt;" in page
     assert "<auto>" not in page
     assert page.count('<svg class="chart"') == 2
@@ -104,7 +107,7 @@ def test_runs_are_compared_on_the_same_people(client: Client, staff: User, run: 
     first, second = measured(run, 0.4), measured(other, 0.5)
     chosen = {"action": "compare_selected", "_selected_action": [first.pk, second.pk]}
     page = client.post(EVALUATIONS, chosen, follow=True).text
-    assert "+0.100 (+0.100 - +0.100), n = 20" in page
+    assert "+0.100 (+0.100 to +0.100), n = 20" in page
     assert str(first) in page
     assert str(second) in page
     assert client.get(f"{EVALUATIONS}compare/?ids=999,x").status_code == 404

@@ -6,7 +6,7 @@ import pytest
 from catalog.models import Anime
 from evaluation import jobs, services, tasks
 from evaluation.glossary import ENTRIES
-from evaluation.models import Evaluation
+from evaluation.models import Evaluation, PaperReport
 from evaluation.run_keys import BASELINE, MAIN
 from recommender import locks, pipeline, published
 from recommender.engine.artifact import load_artifact
@@ -170,3 +170,23 @@ def test_the_hash_spreads_ids_and_depends_on_the_seed() -> None:
     assert abs(shares.mean() - 0.5) < 0.02
     assert len(np.unique(mixed(ids, seed=0))) == len(ids)
     assert abs(np.corrcoef(shares, mixed(ids, seed=1) / 2.0**64)[0, 1]) < 0.05
+
+
+def test_what_no_worker_holds_is_sent_again(community: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    run = factories.published_model({pk: [1.0] for pk in community})
+    waiting, running, done = (Evaluation.objects.create(run=run, seed=seed) for seed in range(3))
+    Evaluation.objects.filter(pk=running.pk).update(state=S.RUNNING)
+    Evaluation.objects.filter(pk=done.pk).update(state=S.DONE, finished_at=done.created_at)
+    report = PaperReport.objects.create(run=run)
+    sent: list[tuple[str, int]] = []
+    for task in (tasks.evaluate, tasks.reproduce_paper):
+        monkeypatch.setattr(task, "apply_async", lambda args, expires, name=task.name: sent.append((name, *args)))
+    assert locks.try_acquire(running.pk, services.EVALUATIONS)
+    try:
+        tasks.resume_interrupted()
+    finally:
+        locks.release(running.pk, services.EVALUATIONS)
+    assert sent == [(tasks.evaluate.name, waiting.pk), (tasks.reproduce_paper.name, report.pk)]
+    sent.clear()
+    tasks.resume_interrupted()
+    assert sorted(sent)[:2] == [(tasks.evaluate.name, waiting.pk), (tasks.evaluate.name, running.pk)]
