@@ -30,6 +30,7 @@ from catalog.models import (
     Rating,
     User,
 )
+from catalog.visitor_cache import kept_for_visitors
 
 PAGE_SIZE = 30
 SORTS = {"recent": _("Latest first"), "score": _("Highest first"), "title": _("By title")}
@@ -38,6 +39,7 @@ Row = TypeVar("Row", Rating, ListEntry)
 
 
 @require_safe
+@kept_for_visitors
 def anime_list(request: SiteRequest) -> HttpResponse:
     """Search and filters as a page, or only its results for htmx."""
     shows_adult = isinstance(request.user, User) and request.user.shows_adult
@@ -66,6 +68,7 @@ def _suggestions(request: SiteRequest) -> list[Card]:
 
 
 @require_safe
+@kept_for_visitors
 def anime_detail(request: SiteRequest, mal_id: int) -> HttpResponse:
     anime = Anime.objects.visible_to(request.user).with_genres().filter(pk=mal_id).first()
     if anime is None:

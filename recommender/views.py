@@ -14,6 +14,7 @@ from catalog.cards import FIELDS, Card, Reason, cards
 from catalog.feedback import Feedback, feedback_of
 from catalog.http import SiteRequest, wants_fragment
 from catalog.models import Anime, User
+from catalog.visitor_cache import kept_for_visitors
 from recommender import related, serving
 from recommender.catalogue import CatalogueArrays, catalogue
 from recommender.data_state import data_state
@@ -35,6 +36,7 @@ NEAR, TOO_NEAR = 300, 150
 
 @require_safe
 @never_cache
+@kept_for_visitors
 def home(request: SiteRequest) -> HttpResponse:
     """The best of the list; beside it, for whoever has rated little, anime to rate."""
     feedback, anime = feedback_of(request), catalogue()
