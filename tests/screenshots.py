@@ -37,6 +37,7 @@ VISITOR_PAGES = {
     "anime": TRIGUN,
     "not-found": "/anime/999999999/",
     "offline": "/offline/",
+    "recommendations-visitor": "/recommendations/",
     "sign-in": "/accounts/login/",
     "sign-up": "/accounts/signup/",
     "password-reset": "/accounts/password/reset/",
@@ -44,6 +45,11 @@ VISITOR_PAGES = {
 MEMBER_PAGES = {
     "home": "/",
     "anime-rated": TRIGUN,
+    "recommendations": "/recommendations/?novelty=30&diversity=30&without=ecchi&score=7.5",
+    "more-like-trigun": "/recommendations/?like=6",
+    "my-taste": "/me/taste/",
+    "import-and-export": "/me/data/",
+    "delete-account": "/me/delete/",
     "my-ratings": "/me/ratings/",
     "my-list": "/me/ratings/?show=plan_to_watch",
     "settings": "/me/settings/",
@@ -58,9 +64,9 @@ PLANNED = (467, 457, 820)
 IN_README = {
     "visitor-rated-wide-light": "try",
     "home-wide-light": "home",
-    "browse-wide-dark": "browse",
+    "recommendations-wide-dark": "recommendations",
     "anime-rated-wide-light": "anime",
-    "my-ratings-wide-dark": "my-ratings",
+    "my-taste-wide-dark": "my-taste",
     "home-phone-dark": "phone",
 }
 

@@ -1,5 +1,6 @@
 """Every page, light and dark, wide and narrow: accessible, within the window, still while it loads, no complaints."""
 
+import io
 from functools import partial
 from typing import Any
 
@@ -8,13 +9,16 @@ from axe_playwright_python.sync_playwright import Axe
 from django.template.loader import render_to_string
 from playwright.sync_api import Page, Route
 
-from catalog.models import Anime, ListStatus
+from catalog.exchange import importing
+from catalog.models import Anime, ListStatus, MemberScores
 from tests import factories
 from tests.browser.chromium import PASSWORD
 from tests.browser.conftest import NewContext, sign_in
+from tests.catalog.test_exchange import mal
 
 VISITOR_PAGES = [
     "/",
+    "/recommendations/",
     "/anime/",
     "/anime/?q=story&genre=nope",
     "/anime/?q=qqzzqqxx",
@@ -30,11 +34,17 @@ VISITOR_PAGES = [
 MEMBER_PAGES = [
     "/",
     "/?method=popularity",
+    "/recommendations/?genre=school&without=space&novelty=50&like={anime}&fame=nope",
+    "/recommendations/?genre=school&genre=space",
     "/anime/",
     "/anime/{anime}/",
     "/me/ratings/",
     "/me/ratings/?show=plan_to_watch",
     "/me/ratings/?show=dropped",
+    "/me/taste/",
+    "/me/data/",
+    "/me/data/import/",
+    "/me/delete/",
     "/me/settings/",
     "/me/tokens/",
     "/accounts/email/",
@@ -105,12 +115,17 @@ def test_what_a_member_sees_is_accessible_and_calm(
     for i in range(8):
         factories.rating(person, shelf[f"School story {i:02}"], 10 - i)
         factories.list_entry(person, shelf[f"Space story {i:02}"], ListStatus.values[i % 2])
+    anime = shelf["School story 00"]
+    MemberScores.objects.create(dataset=factories.dataset(), anime=anime, counts=[1, 0, 0, 0, 2, 5, 9, 20, 30, 12])
+    file = mal((anime.pk, 7, "Dropped"), (shelf["Space story 10"].pk, 7, "Completed"), (10**6, 5, "Dropped"))
+    importing.remember(person, importing.read(io.BytesIO(file), "animelist.xml"))
     page = new_context(reduced_motion="reduce", **look).new_page()
     sign_in(page, "mika")
     found = [problem for path in MEMBER_PAGES for problem in visit(page, path, shelf["School story 00"])]
-    visit(page, "/anime/{anime}/", shelf["School story 00"])
-    page.locator(".rate.large button").nth(7).click()
-    page.locator(".notice").wait_for()
+    visit(page, "/anime/", shelf["School story 00"])
     page.locator(".card summary").first.click()
+    page.keyboard.press("8")
+    page.locator(".notice").wait_for()
+    page.locator(".card summary").nth(1).click()
     found += problems(page, "an open pad and a notice")
     assert not found, "\n".join(found)
