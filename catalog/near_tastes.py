@@ -15,6 +15,7 @@ LEAST_SHARED, LEAST_PEOPLE = 3, 3
 LOVED = 9
 KEPT_S = 3600
 
+# As with `also_liked`: what everybody loves is loved nearby too, and says little.
 _QUERY = """
 WITH met AS (
     SELECT anime_ids, scores FROM catalog_member WHERE anime_ids && %(mine)s::int[] LIMIT %(most)s
@@ -29,8 +30,11 @@ WITH met AS (
 ), counted AS (
     SELECT anime, count(*) AS people FROM nearest, unnest(anime_ids, scores) AS given (anime, score)
     WHERE score >= %(loved)s GROUP BY anime HAVING count(*) >= %(least)s
+, known AS (
+    SELECT anime_id, sum(counts[9] + counts[10]) AS at_all FROM catalog_memberscores GROUP BY anime_id
 )
-SELECT anime FROM counted ORDER BY people DESC, anime LIMIT %(k)s
+SELECT anime FROM counted LEFT JOIN known ON anime_id = anime
+ORDER BY people / sqrt(greatest(at_all, people)) DESC, anime LIMIT %(k)s
 """
 
 

@@ -26,7 +26,9 @@ from recommender.related_views import Shelf
 SHOWN = 12
 #: What the community scores lower is no gem.
 LEAST_GEM_SCORE = 7.2
-GEMS = Controls(max_members=FAME["hidden"][1], min_score=LEAST_GEM_SCORE, sequels=False)
+#: And what fewer know has no score to go by.
+LEAST_GEM_MEMBERS = 1000
+GEMS = Controls(min_members=LEAST_GEM_MEMBERS, max_members=FAME["hidden"][1], min_score=LEAST_GEM_SCORE, sequels=False)
 PLANNED = Controls(hide_listed=False)
 
 

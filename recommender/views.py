@@ -26,7 +26,7 @@ ENOUGH_RATINGS = 5
 STARTERS_SHOWN = 12
 #: How many of the list home shows, and how many a page of the whole list has.
 FIRST, STEP = 12, 24
-#: Those that lie folded until one is used.
+#: Those that lie folded.
 FILTERS = {"genre", "without", "type", "since", "until", "length", "score", "fame"}
 LEAST_SCORES = (6, 6.5, 7, 7.5, 8, 8.5)
 LAST_PAGE = serving.MAX_OFFSET // STEP
@@ -91,7 +91,7 @@ def _whole_context(request: SiteRequest, feedback: Feedback, anime: CatalogueArr
         "cards": shown[:STEP],
         "form": form,
         "least_scores": LEAST_SCORES,
-        "has_filters": bool(form.chosen.keys() & FILTERS),
+        "filters_used": len(form.chosen.keys() & FILTERS),
         "near": [
             (name, found[pk], _query(request, page=None, **{name: [one for one in form.chosen[name] if one != pk]}))
             for name in ("like", "unlike")

@@ -117,7 +117,7 @@ def running_site() -> Iterator[str]:
         yield f"http://localhost:{port}"
     finally:
         site.send_signal(signal.SIGINT)
-        site.communicate(timeout=60)
+        site.communicate(timeout=300)  # a training in progress saves its checkpoint first
 
 
 def become_a_member(browser: Browser, address: str) -> None:
