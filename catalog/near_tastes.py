@@ -30,7 +30,7 @@ WITH met AS (
 ), counted AS (
     SELECT anime, count(*) AS people FROM nearest, unnest(anime_ids, scores) AS given (anime, score)
     WHERE score >= %(loved)s GROUP BY anime HAVING count(*) >= %(least)s
-, known AS (
+), known AS (
     SELECT anime_id, sum(counts[9] + counts[10]) AS at_all FROM catalog_memberscores GROUP BY anime_id
 )
 SELECT anime FROM counted LEFT JOIN known ON anime_id = anime
