@@ -6,7 +6,7 @@ from typing import TypeVar, cast
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
@@ -30,6 +30,7 @@ from catalog.models import (
     Rating,
     User,
 )
+from catalog.search import MAX_QUERY
 from catalog.visitor_cache import kept_for_visitors
 
 PAGE_SIZE = 30
@@ -140,6 +141,10 @@ def my_ratings(request: AccountRequest) -> HttpResponse:
         orders = {"recent": ["-rated_at", "-pk"], "score": ["-score", "anime__name"], "title": ["anime__name", "pk"]}
         rows = ratings
     sort = sort if sort in orders else "recent"
+    wanted = request.GET.get("q", "").replace("\0", "")[:MAX_QUERY].strip()
+    if wanted:
+        in_title = Q(anime__name__icontains=wanted) | Q(anime__japanese_name__icontains=wanted)
+        rows = rows.filter(in_title)
     only = [f"anime__{name}" for name in FIELDS]
     page = Paginator(rows.select_related("anime").only(*only).order_by(*orders[sort]), PAGE_SIZE).get_page(
         request.GET.get("page")
@@ -150,10 +155,11 @@ def my_ratings(request: AccountRequest) -> HttpResponse:
         "page_numbers": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
         "cards": cards(anime, feedback_of(request, [one.pk for one in anime])),
         "shown": shown,
+        "wanted": wanted,
         "sort": sort,
         "sorts": [(key, label) for key, label in SORTS.items() if key in orders],
         "tabs": [
-            ("", _("Ratings"), page.paginator.count if not shown else ratings.count()),
+            ("", _("Ratings"), page.paginator.count if not shown and not wanted else ratings.count()),
             *((value, label, counts.get(value, 0)) for value, label in ListStatus.choices),
         ],
         "statuses": ListStatus.choices,

@@ -380,6 +380,16 @@ def test_account_pages_wear_our_clothes(client: Client, address: str) -> None:
     assert 'class="site-header"' in response.text
 
 
+def test_my_ratings_are_found_by_title_in_either_language(member: Client, user: User) -> None:
+    factories.rating(user, factories.anime("Cowboy Bebop", japanese_name="カウボーイビバップ"), 9)
+    factories.rating(user, factories.anime("Trigun"), 9)
+    assert names(member.get("/me/ratings/?q=bebop")) == ["Cowboy Bebop"]
+    assert names(member.get("/me/ratings/", {"q": "ビバップ"})) == ["Cowboy Bebop"]
+    nothing = member.get("/me/ratings/?q=%00zz%25")
+    assert "Nothing fits" in nothing.text
+    assert 'value="zz%"' in nothing.text
+
+
 # Every page
 
 
