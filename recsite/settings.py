@@ -292,6 +292,19 @@ CELERY_BEAT_SCHEDULE = {
     "forget old lists": {"task": "recommender.tasks.forget_old_lists", "schedule": 24 * 3600.0},
 }
 
+# Judge ----------------------------------------------------------------------------------------------------
+
+JUDGE_BASE_URL = env.str("JUDGE_BASE_URL", default="")
+JUDGE_MODEL = env.str("JUDGE_MODEL", default="")
+JUDGE_API_KEY = env.str("JUDGE_API_KEY", default="")
+JUDGE_TIMEOUT_S = env.float("JUDGE_TIMEOUT_S", default=120.0)
+JUDGE_MAX_TOKENS = env.int("JUDGE_MAX_TOKENS", default=4000)
+JUDGE_PRICE_INPUT = env.str("JUDGE_PRICE_INPUT", default="0")
+JUDGE_PRICE_OUTPUT = env.str("JUDGE_PRICE_OUTPUT", default="0")
+JUDGE_CONCURRENCY = env.int("JUDGE_CONCURRENCY", default=4)
+JUDGE_PER_MINUTE = env.int("JUDGE_PER_MINUTE", default=60)
+JUDGE_STREAM = env.bool("JUDGE_STREAM", default=False)
+
 # Language, time, files ------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
