@@ -142,8 +142,8 @@ def estimate(prompt: Prompt, ids: Sequence[int], endpoint: Endpoint) -> Tokens:
     """The most that one answered `client.judge` of the prompt can take, its repair included: what a budget must hold
     before asking.
 
-    Without ids it is a prompt of `build_pair`, for `client.judge_pair`. A token is at least one byte of UTF-8, so that the bytes are a bound whatever the tokenizer; messages and schema
-    have some tokens around them.
+    Without ids it is a prompt of `build_pair`, for `client.judge_pair`. A token is at least one byte of UTF-8, so that
+    the bytes are a bound whatever the tokenizer; messages and schema have some tokens around them.
     """
     asked = sum(len(message["content"].encode()) for message in prompt.messages)
     # Some servers show the schema to the model; without structured outputs the client writes it into the prompt.
