@@ -1,0 +1,118 @@
+"""One request to a judge through the `openai` SDK, and its failures sorted by what can be done about them."""
+
+import email.utils
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from evaluation.judging.endpoint import Endpoint
+from evaluation.judging.prompts import Message
+
+
+class Reply(NamedTuple):
+    """What a server answered: the text, why it stopped, its refusal if any, and tokens (0 where it does not count)."""
+
+    text: str
+    finish: str
+    refusal: str
+    tokens_in: int
+    tokens_out: int
+
+
+class Failure(Exception):
+    """A request without an answer.
+
+    Attributes:
+        reason: why, without what the server wrote: that may repeat the key.
+        status: of HTTP; 0 where no answer came.
+        about: what the server wrote, in lower case, to be searched and never shown.
+        retry_after: seconds that the server asks for; None where it does not.
+    """
+
+    def __init__(self, reason: str, *, status: int = 0, about: str = "", retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.about = about
+        self.retry_after = retry_after
+
+
+def send(endpoint: Endpoint, messages: Sequence[Message], options: Mapping[str, Any]) -> Reply:
+    """Sends one request, with no retry, and reads all of its answer.
+
+    Raises:
+        Failure: there is no whole answer.
+    """
+    import httpx2
+    import openai
+
+    client = openai.OpenAI(
+        # The SDK refuses an empty key; servers without keys ignore this one.
+        api_key=endpoint.api_key or "none",
+        base_url=endpoint.base_url,
+        timeout=endpoint.timeout_s,
+        max_retries=0,
+    )
+    request: dict[str, Any] = {"model": endpoint.model, "messages": list(messages), **options}
+    try:
+        with client:
+            if endpoint.stream:
+                return _in_pieces(client, request, time.monotonic() + endpoint.timeout_s)
+            return _whole(client.chat.completions.create(**request))
+    # `from None`: what the SDK raises holds the request, and so the key.
+    except (openai.APITimeoutError, httpx2.TimeoutException):
+        raise Failure(f"no answer within {endpoint.timeout_s:g} s") from None
+    except openai.APIStatusError as error:
+        raise Failure(
+            f"HTTP {error.status_code}",
+            status=error.status_code,
+            about=str(error.body or error.message).lower()[:4000],
+            retry_after=retry_after(error.response.headers),
+        ) from None
+    except (openai.APIError, httpx2.HTTPError) as error:
+        raise Failure(f"the connection broke ({type(error).__name__})") from None
+    except (json.JSONDecodeError, AttributeError, IndexError, TypeError, UnicodeError):
+        raise Failure("the server's answer is no chat completion") from None
+
+
+def _whole(completion: Any) -> Reply:
+    choice, usage = completion.choices[0], completion.usage
+    return Reply(
+        choice.message.content or "",
+        choice.finish_reason or "",
+        getattr(choice.message, "refusal", None) or "",
+        int(usage.prompt_tokens) if usage else 0,
+        int(usage.completion_tokens) if usage else 0,
+    )
+
+
+def _in_pieces(client: Any, request: dict[str, Any], deadline: float) -> Reply:
+    text, refusal, finish, tokens_in, tokens_out = "", "", "", 0, 0
+    pieces = client.chat.completions.create(**request, stream=True, stream_options={"include_usage": True})
+    for piece in pieces:
+        if time.monotonic() > deadline:
+            raise Failure("the answer did not end in time")
+        if piece.usage:
+            tokens_in, tokens_out = int(piece.usage.prompt_tokens), int(piece.usage.completion_tokens)
+        for choice in piece.choices[:1]:
+            text += choice.delta.content or ""
+            refusal += getattr(choice.delta, "refusal", None) or ""
+            finish = choice.finish_reason or finish
+    if not finish:
+        raise Failure("the connection broke in the middle of the answer")
+    return Reply(text, finish, refusal, tokens_in, tokens_out)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of `retry-after-ms` or `Retry-After`, which may be a date; None where neither can be read."""
+    for name, divisor in (("retry-after-ms", 1000), ("retry-after", 1)):
+        try:
+            seconds = float(headers.get(name, "")) / divisor
+        except ValueError:
+            continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
+    date = email.utils.parsedate_tz(headers.get("retry-after", ""))
+    return max(0.0, email.utils.mktime_tz(date) - time.time()) if date else None
