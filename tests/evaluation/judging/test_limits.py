@@ -40,7 +40,7 @@ def test_only_so_many_in_a_minute() -> None:
         enter()
     with pytest.raises(JudgeUnavailable) as error:
         enter()
-    assert 50 < error.value.retry_after <= 60
+    assert 50 < (error.value.retry_after or 0) <= 60
 
 
 def test_the_lease_of_a_dead_worker_expires() -> None:
@@ -56,7 +56,7 @@ def test_a_pause_holds_for_everybody_and_the_longest_counts() -> None:
     limits.pause(JUDGE, 1)
     with pytest.raises(JudgeUnavailable) as error:
         enter()
-    assert 25 < error.value.retry_after <= 30
+    assert 25 < (error.value.retry_after or 0) <= 30
 
 
 def test_without_valkey_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,8 +72,11 @@ def test_workers_share_the_places() -> None:
     with serving() as server:
         endpoint = Endpoint(server.url, "m", concurrency=2, per_minute=1000)
 
+        def briefly(seconds: float) -> None:
+            turn.wait(0.01)
+
         def work() -> None:
-            judge(prompt, [1], settings=endpoint, wait=lambda seconds: turn.wait(0.01) and None)
+            judge(prompt, [1], settings=endpoint, wait=briefly)
 
         threads = [threading.Thread(target=work) for _ in range(8)]
         for thread in threads:
