@@ -15,12 +15,14 @@ def decide(run_id: int) -> None:
     """Bring a trained run to the end of its evaluation, and publish it if it was launched so and nothing speaks
     against it; what does is kept with the run, which then waits for a person.
 
-    Returns at once when another worker holds the run or when it is not at this point.
+    Returns at once when another worker holds the run, when it is not at this point, or when it was deleted.
     """
     with locks.held(run_id) as acquired:
         if not acquired:
             return
-        run = TrainingRun.objects.get(pk=run_id)
+        run = TrainingRun.objects.filter(pk=run_id).first()
+        if run is None:
+            return
         if run.state != TrainingRun.State.EVALUATING and not run.waits_to_publish_itself:
             return
         with run_logs.kept(run):

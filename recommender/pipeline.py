@@ -33,7 +33,10 @@ def execute(run_id: int) -> None:
         if not acquired:
             logger.info("Training run %s is in another worker's hands.", run_id)
             return
-        run = TrainingRun.objects.get(pk=run_id)
+        run = TrainingRun.objects.filter(pk=run_id).first()
+        if run is None:
+            logger.info("Training run %s was deleted.", run_id)
+            return
         with run_logs.kept(run):
             if run.state == TrainingRun.State.QUEUED:
                 lifecycle.move(run, TrainingRun.State.RUNNING)

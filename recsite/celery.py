@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import task_postrun, task_prerun, worker_process_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 
@@ -26,3 +26,15 @@ def _log_by_task(**kwargs: Any) -> None:
     receiver = CeleryReceiver()
     receiver.connect_worker_signals()
     _kept.append(receiver)
+
+
+@task_prerun.connect
+@task_postrun.connect
+def _drop_dead_connections(**kwargs: Any) -> None:
+    """As Django does around a request: after a restart of PostgreSQL, the next task connects anew.
+
+    Celery's own code for it runs where the worker started, and not in the processes that it spawns.
+    """
+    from django.db import close_old_connections
+
+    close_old_connections()

@@ -33,7 +33,7 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def celery_worker(log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def celery_worker(log: Path, name: str = "all") -> Iterator[subprocess.Popen[bytes]]:
     """A Celery worker for all queues, in a process group of its own; killed at the end if it still lives."""
     with log.open("ab") as output:
         worker = subprocess.Popen(
@@ -44,6 +44,8 @@ def celery_worker(log: Path) -> Iterator[subprocess.Popen[bytes]]:
                 "-A",
                 "recsite",
                 "worker",
+                "-n",
+                f"{name}@%h",
                 "-Q",
                 "training,evaluation,default",
                 "-c",

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from catalog.models import Anime, User
@@ -18,19 +17,6 @@ pytestmark = [
 ]
 S = TrainingRun.State
 CONFIG = {"factors": 8, "epochs": 6, "batch_size": 64}
-
-
-@pytest.fixture
-def community() -> list[int]:
-    """Forty anime of two kinds and eighty raters, each fond of one kind. No two titles look like one franchise."""
-    rng = np.random.default_rng(0)
-    syllables = [consonant + vowel for consonant in "bdgkmnprst" for vowel in "aeiou"]
-    anime = [factories.anime("".join(rng.choice(syllables, 4))).pk for _ in range(40)]
-    for number in range(80):
-        fond = anime[:20] if number % 2 else anime[20:]
-        rated = rng.choice(fond, 8, replace=False).tolist() + rng.choice(anime, 4, replace=False).tolist()
-        factories.member({i: (9 if i in fond else 3) for i in rated} | {anime[0]: -1})
-    return anime
 
 
 def launch(**fields: object) -> TrainingRun:
@@ -97,8 +83,10 @@ def test_the_history_model_is_trained_published_and_served(community: list[int],
     assert set(serving.similar(community[25], k=5)) <= school
 
 
-def test_a_killed_worker_loses_no_finished_epoch(community: list[int], tmp_path: Path) -> None:
-    run = launch(epochs=60)
+@pytest.mark.parametrize("family", TrainingRun.Family.values)
+def test_a_killed_worker_loses_no_finished_epoch(community: list[int], tmp_path: Path, family: str) -> None:
+    config = CONFIG if family == TrainingRun.Family.PAPER else {"factors": 8, "steps_per_epoch": 4}
+    run = services.launch_training(started_by=None, family=family, config={**config, "epochs": 60})
     log = tmp_path / "worker.log"
     with processes.celery_worker(log) as worker:
         processes.wait_until(lambda: state(run) == S.RUNNING and len(run.losses) >= 3, log)
