@@ -25,6 +25,17 @@ def evaluate(evaluation_id: int) -> None:
         services.execute(evaluation)
 
 
+@shared_task
+def evaluate_published() -> None:
+    """Have the published model measured anew, on the data as it is now."""
+    from evaluation import services
+    from recommender.models import TrainingRun
+
+    run = TrainingRun.objects.published().first()
+    if run is not None:
+        services.request_evaluation(run, again=True)
+
+
 @shared_task(soft_time_limit=3600, time_limit=3660)
 def reproduce_paper(report_id: int) -> None:
     """Reproduce the paper with a run's settings. Safe to send twice, as `evaluate` is."""

@@ -21,3 +21,9 @@ def begin(run: TrainingRun) -> None:
     run.fruitless_attempts += 1
     run.worker = workers.name()
     run.save(update_fields=["fruitless_attempts", "worker"])
+
+
+def take_back(run: TrainingRun) -> None:
+    """The attempt ended as it should, without the run being any further."""
+    run.fruitless_attempts -= 1
+    run.save(update_fields=["fruitless_attempts"])

@@ -263,6 +263,10 @@ CELERY_TASK_SOFT_TIME_LIMIT, CELERY_TASK_TIME_LIMIT = 600, 660
 TRAINING_TIME_LIMIT_S = env.int("TRAINING_TIME_LIMIT_S", default=8 * 3600)
 # Leaves a core to the site where there are several.
 TRAINING_THREADS = env.int("TRAINING_THREADS", default=max(1, len(os.sched_getaffinity(0)) - 1))
+# How far the NDCG@10 of a model may lie below the published one's for it to publish itself; on how many of the people
+# whom no training sees, drawn by which seed.
+GATE_NDCG_MARGIN = env.float("GATE_NDCG_MARGIN", default=0.01)
+GATE_USERS, GATE_SEED = 500, 0
 # The task that measures a trained run and publishes it if it may be, by name: the recommender knows no evaluation.
 AFTER_TRAINING_TASK = "evaluation.tasks.decide"
 CELERY_TASK_IGNORE_RESULT = True

@@ -1,9 +1,13 @@
 """A trained model publishes itself when nothing speaks against it, and waits for a person when something does."""
 
 import pytest
+from django.utils import timezone
+from pytest_django import Settings
 
 from catalog.models import Anime
 from evaluation import gate
+from evaluation import services as evaluation_services
+from evaluation.models import Evaluation
 from recommender import attempts, services, smoke
 from recommender.models import TrainingRun
 from tests import factories
@@ -28,12 +32,63 @@ def evaluating(**fields: object) -> TrainingRun:
     return run
 
 
-def test_a_sound_model_publishes_itself_unless_it_was_asked_to_wait() -> None:
-    served = decided(evaluating())
-    assert (served.state, served.waits_because) == (S.PUBLISHED, "")
+def test_a_sound_first_model_publishes_itself_unless_it_was_asked_to_wait() -> None:
     asked = decided(evaluating(publishes_itself=False))
     assert (asked.state, asked.waits_because) == (S.READY, "")
-    assert TrainingRun.objects.published().get() == served
+    served = decided(evaluating())
+    assert (served.state, served.waits_because) == (S.PUBLISHED, "")
+
+
+def compared(old: list[float], new: list[float]) -> TrainingRun:
+    """The decision on a model whose evaluation found `new` by person, where the published one's found `old`."""
+    published, run = decided(evaluating()), evaluating()
+    for one, values in ((published, old), (run, new)):
+        mean = sum(values) / len(values)
+        Evaluation.objects.create(
+            run=one,
+            state=Evaluation.State.DONE,
+            finished_at=timezone.now(),
+            users=len(values),
+            methods=[{"key": "auto", "metrics": {"ndcg@10": [mean, mean - 0.01, mean + 0.01]}}],
+            per_user={"users": list(range(len(values))), "ndcg@10": {"auto": values}},
+        )
+    return decided(run)
+
+
+def test_a_model_that_is_worse_by_more_than_the_margin_waits(settings: Settings) -> None:
+    settings.GATE_NDCG_MARGIN = 0.01
+    good = [0.3 + 0.01 * place for place in range(20)]
+    worse = compared(good, [value - 0.02 for value in good])
+    assert (worse.state, worse.publishes_itself) == (S.READY, False)
+    assert worse.waits_because.startswith("its NDCG@10 is 0.0200 below that of paper-")
+    assert "20 people" in worse.waits_because
+    assert worse.metrics["ndcg@10"]["mean"] == pytest.approx(0.375)
+    services.publish(worse)  # a person may
+    assert TrainingRun.objects.published().get() == worse
+
+
+@pytest.mark.parametrize("change", [-0.005, 0.0, 0.05])
+def test_a_model_that_is_as_good_within_the_margin_takes_over(change: float) -> None:
+    good = [0.3 + 0.01 * place for place in range(20)]
+    assert compared(good, [value + change for value in good]).state == S.PUBLISHED
+
+
+def test_what_cannot_be_compared_waits() -> None:
+    assert "too few people in common" in compared([0.5] * 5, [0.5] * 5).waits_because
+    Evaluation.objects.all().delete()
+    waiting = decided(evaluating())  # its model, like the published one's, kept nobody apart
+    assert waiting.state == S.READY
+    assert "could not be measured: the model was trained on everybody" in waiting.waits_because
+
+
+def test_a_decision_waits_for_the_worker_that_measures(monkeypatch: pytest.MonkeyPatch) -> None:
+    decided(evaluating())
+    run = evaluating()
+    evaluation = Evaluation.objects.create(run=run)
+    monkeypatch.setattr(evaluation_services, "execute", lambda evaluation: None)
+    waiting = decided(run)
+    assert (waiting.state, waiting.fruitless_attempts) == (S.EVALUATING, 0)
+    assert evaluation.is_active
 
 
 def test_a_damaged_model_waits_with_the_reason_and_nothing_changes_for_the_site() -> None:
