@@ -87,7 +87,10 @@ class TrainingRun(models.Model):
     warm_start = models.BooleanField(
         _("continue from the published model"),
         default=False,
-        help_text=_("Begin where it ended, when all that it learnt from is still there; otherwise begin anew."),
+        help_text=_(
+            "For history two-towers: begin where it ended, with a third of the epochs, when all that it learnt from is "
+            "still there; otherwise begin anew."
+        ),
     )
     continued_from = models.ForeignKey(
         "self",

@@ -1,19 +1,24 @@
 """How each family of models is trained for a run. Runs in a worker; brings in JAX."""
 
+import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from recommender.engine import cluster_choice, clusters, history, training
+from recommender.engine import cluster_choice, clusters, history, training, warm_start
+from recommender.engine.artifact import ArtifactError
 from recommender.engine.config import PaperConfig
 from recommender.engine.history_config import HistoryConfig
 from recommender.engine.preparation import prepare
 from recommender.engine.ratings import RatingMatrix
+from recommender.engine.towers import HistoryModel
 from recommender.models import TrainingRun
 from recommender.progress import losses_of, must_stop, report, report_epoch
-from recommender.published import GMM, KMEANS
+from recommender.published import GMM, KMEANS, HistoryTowers, load
 from recommender.snapshot import load_content
+
+logger = logging.getLogger(__name__)
 
 Phase = TrainingRun.Phase
 #: A mixture needs two.
@@ -70,16 +75,47 @@ def _stop_if_told(run: TrainingRun) -> None:
         raise training.TrainingStopped("stopped while the anime were clustered")
 
 
+class _Before(NamedTuple):
+    """A run whose model another training continues."""
+
+    run: TrainingRun
+    model: HistoryModel
+
+
+def _model_before(run: TrainingRun, ratings: RatingMatrix, config: HistoryConfig) -> _Before | None:
+    """What the run continues, if it was launched so and the published model allows it; the same after a restart."""
+    before = run.continued_from or (TrainingRun.objects.published().first() if run.warm_start else None)
+    if before is None:
+        return None
+    try:
+        found = load(before)
+    except (ArtifactError, KeyError) as error:
+        logger.warning("%s begins anew: the model before it cannot be read: %s", run, error)
+        return None
+    if not isinstance(found, HistoryTowers) or not warm_start.can_continue(found.model, ratings, config):
+        logger.info("%s begins anew: %s is another kind of model, or learnt from what is gone.", run, before)
+        return None
+    logger.info("%s continues from %s.", run, before)
+    return _Before(before, found.model)
+
+
 def train_history(run: TrainingRun, ratings: RatingMatrix) -> Arrays:
     """The history two-tower model, on all interactions and the whole catalogue, from the last checkpoint."""
     report(run, Phase.PREPARING)
     content = load_content()
     counts = {"interactions": len(ratings), "users_kept": ratings.n_users, "items_kept": len(content.item_ids)}
+    config = HistoryConfig.from_dict(run.config)
+    before = _model_before(run, ratings, config)
+    if before is not None and run.continued_from != before.run:
+        config = warm_start.shortened(config)
+        run.continued_from, run.config = before.run, config.to_dict()
+        run.save(update_fields=["continued_from", "config"])
     report(run, Phase.TRAINING, counts=counts)
     model = history.train(
         ratings,
         content,
-        HistoryConfig.from_dict(run.config),
+        config,
+        begin_with=before.model if before else None,
         checkpoint_dir=run.checkpoint_path / "epochs",
         on_epoch=lambda epoch: report_epoch(run, epoch),
         should_stop=lambda: must_stop(run),

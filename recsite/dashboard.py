@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Avg, Count, Exists, OuterRef
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -21,7 +21,9 @@ from django_celery_beat.models import PeriodicTask
 from catalog.charts import Bars, Text, bar_chart
 from catalog.histories import WATCHED
 from catalog.models import Dataset, ListEntry, Rating, User
+from evaluation.judging.models import Experiment, Judgement
 from recommender import schedules
+from recommender.comparison import in_words
 from recommender.models import TrainingRun
 from recsite import queues
 
@@ -50,6 +52,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "dashboard": {
             "published": published,
             "age": now - published.published_at if published and published.published_at else None,
+            "ndcg": in_words(published.metrics["ndcg@10"]) if published and "ndcg@10" in published.metrics else "",
             "waiting": runs.filter(state=TrainingRun.State.READY).order_by("-pk")[:5],
             "active": runs.active().order_by("pk"),
             "failures": runs.filter(state=TrainingRun.State.FAILED, finished_at__gt=now - FAILURE_AGE)[:5],
@@ -58,6 +61,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
             "queues": queues.lengths(),
             "schedule": _schedule(request, now),
             "growth_chart": _per_day(now),
+            "judged": _judged(request),
             "is_simulated": Dataset.objects.filter(is_simulated=True).exists(),
         }
     }
@@ -69,6 +73,16 @@ def coverage() -> tuple[int, int]:
     watched = ListEntry.objects.filter(user=OuterRef("pk"), status__in=WATCHED)
     people = User.objects.filter(is_active=True)
     return people.filter(Exists(rated) | Exists(watched)).count(), people.count()
+
+
+def _judged(request: HttpRequest) -> tuple[Experiment, list[dict[str, Any]]] | None:
+    """The last experiment with scores and each contestant's mean, best first, for those who may see it."""
+    scored = Judgement.objects.filter(state=Judgement.State.SCORED, overall__isnull=False)
+    last = scored.order_by("-experiment_id").select_related("experiment").first()
+    if last is None or not request.user.has_perm("evaluation.view_experiment"):
+        return None
+    means = scored.filter(experiment=last.experiment).order_by().values("contestant__label")
+    return last.experiment, list(means.annotate(mean=Avg("overall"), count=Count("pk")).order_by("-mean"))
 
 
 def _schedule(request: HttpRequest, now: datetime) -> list[tuple[PeriodicTask, datetime | None]]:

@@ -21,7 +21,7 @@ from flax import linen as nn
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from recommender.engine import item_item, rating_head
+from recommender.engine import item_item, rating_head, warm_start
 from recommender.engine.content import ItemContent, content_kernel, franchises, title_similarity
 from recommender.engine.history_config import HistoryConfig
 from recommender.engine.history_state import HistoryEpoch, Keeper, Params, State
@@ -84,6 +84,7 @@ def train(
     content: ItemContent,
     config: HistoryConfig,
     *,
+    begin_with: HistoryModel | None = None,
     checkpoint_dir: Path | None = None,
     on_epoch: Callable[[HistoryEpoch], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -95,6 +96,7 @@ def train(
     Args:
         ratings: every item must be in `content`.
         content: the whole catalogue; each of its items gets a vector.
+        begin_with: whose towers the distillation begins with; `warm_start.can_continue` says whether it may.
         checkpoint_dir: where each finished epoch is kept, and looked for; None keeps none.
         on_epoch: called after each epoch, once it is kept, and with the last one that was kept before.
         should_stop: asked before the teacher is fitted and after each epoch.
@@ -125,13 +127,14 @@ def train(
     if not rated.any() or not len(known):
         raise ValueError("there are no ratings to train on. Load a data set, or wait until people have rated.")
     similarity = title_similarity(content.titles)
+    begun = warm_start.parameters(begin_with, content.item_ids[known], seed=config.seed) if begin_with else None
     keeper = Keeper(checkpoint_dir, config, ratings, content.item_ids[known]) if checkpoint_dir is not None else None
     products = item_item.gram(watched[:, known])
     taken = np.diag(products).copy()
     pairs = similarity[known][:, known].tocoo()
     products[pairs.row, pairs.col] += np.float32(config.franchise_weight) * pairs.data
     inputs, outputs, popularity = _distil(
-        products, taken, rating_matrix[:, known], config, keeper, on_epoch, should_stop
+        products, taken, rating_matrix[:, known], config, keeper, begun, on_epoch, should_stop
     )
     short_inputs = _short_inputs(products, taken, outputs, config)
     del products
@@ -160,6 +163,7 @@ def _distil(
     ratings: sparse.csr_matrix,
     config: HistoryConfig,
     keeper: Keeper | None,
+    begun: dict[str, NDArray[np.float32]] | None,
     on_epoch: Callable[[HistoryEpoch], None] | None,
     should_stop: Callable[[], bool] | None,
 ) -> tuple[NDArray[np.float32], ...]:
@@ -169,6 +173,7 @@ def _distil(
         products: the Gram matrix of the histories and the titles, `[n_items, n_items]`.
         taken: interactions of each item, `[n_items]`.
         ratings: `[n_users, n_items]`, from which histories are drawn.
+        begun: `inputs` and `outputs` to begin with; None begins with those nearest to the teacher.
     """
     teacher = item_item.item_weights(products, config.l2 + config.dropout_ridge * taken)
     counts = np.asarray((ratings > 0).sum(axis=0)).ravel()
@@ -181,7 +186,8 @@ def _distil(
     restored = keeper.restore(PARAMS, optimiser) if keeper is not None else None
     if restored is None:
         weights = np.maximum(taken, 1) ** EMPHASIS
-        params = _initial_params(teacher, products, weights, prior, config)
+        first = begun or _nearest(teacher, products, weights, config)
+        params = {name: jnp.asarray(array) for name, array in (first | {"popularity": prior}).items()}
         state, reports = optimiser.init(params), []
     else:
         params, state, reports = restored.params, restored.optimiser, restored.reports
@@ -212,19 +218,17 @@ def _distil(
     return tuple(np.asarray(params[name]) for name in PARAMS)
 
 
-def _initial_params(
+def _nearest(
     teacher: NDArray[np.float32],
     products: NDArray[np.float32],
     weights: NDArray[np.floating],
-    prior: NDArray[np.float32],
     config: HistoryConfig,
-) -> Params:
-    """The towers that follow the teacher most closely on the histories that there are."""
+) -> dict[str, NDArray[np.float32]]:
+    """`inputs` and `outputs` that follow the teacher most closely on the histories that there are."""
     rank = config.factors - 1
     inputs, outputs = item_item.low_rank(teacher, products, weights, rank, seed=config.seed)
     padding = ((0, 0), (0, rank - inputs.shape[1]))
-    arrays = (np.pad(inputs, padding), np.pad(outputs, padding), prior)
-    return {name: jnp.asarray(array) for name, array in zip(PARAMS, arrays, strict=True)}
+    return {"inputs": np.pad(inputs, padding), "outputs": np.pad(outputs, padding)}
 
 
 def _short_inputs(

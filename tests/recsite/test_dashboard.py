@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from evaluation.judging.models import Contestant, Experiment, Judgement, Subject
 from recommender.models import TrainingRun
 from recsite import dashboard, queues, task_metrics
 from recsite.celery import app
@@ -62,6 +63,28 @@ def test_what_is_served_works_waits_and_failed_is_shown(boss: Client) -> None:
     assert '<svg class="chart"' in page
     assert "Leave it</a></th> <td>off" in page
     assert text(boss, "/admin/dashboard/") in page.replace("  ", " ")
+
+
+def test_the_last_experiments_scores_are_shown_best_first(boss: Client) -> None:
+    for name, scores in (("first", (1, 1)), ("second", (3, 8))):
+        experiment = Experiment.objects.create(name=name)
+        subject = Subject.objects.create(experiment=experiment, member_id=1, stratum="1-5", history=[], watched=[])
+        for label, score in zip(("popular", "ours"), scores, strict=True):
+            contestant = Contestant.objects.create(experiment=experiment, kind="popularity", label=label)
+            Judgement.objects.create(
+                experiment=experiment,
+                subject=subject,
+                contestant=contestant,
+                recommended=[],
+                state=Judgement.State.SCORED,
+                overall=score,
+            )
+    served = factories.published_model({1: [1.0], 2: [2.0]})
+    TrainingRun.objects.filter(pk=served.pk).update(metrics={"ndcg@10": {"mean": 0.5, "low": 0.4, "high": 0.6}})
+    page = text(boss)
+    assert "<p>second</p>" in page
+    assert "<dt>ours</dt><dd>8.0 (1)</dd></div><div><dt>popular</dt><dd>3.0 (1)</dd>" in page
+    assert "NDCG@10 0.5 (0.4 – 0.6)" in page
 
 
 def test_it_is_for_those_who_may_see_trainings(client: Client) -> None:
