@@ -82,7 +82,8 @@ def _judged(request: HttpRequest) -> tuple[Experiment, list[dict[str, Any]]] | N
     if last is None or not request.user.has_perm("evaluation.view_experiment"):
         return None
     means = scored.filter(experiment=last.experiment).order_by().values("contestant__label")
-    return last.experiment, list(means.annotate(mean=Avg("overall"), count=Count("pk")).order_by("-mean"))
+    rows = means.annotate(mean=Avg("overall"), count=Count("pk")).order_by("-mean")
+    return last.experiment, [dict(row) for row in rows]
 
 
 def _schedule(request: HttpRequest, now: datetime) -> list[tuple[PeriodicTask, datetime | None]]:
