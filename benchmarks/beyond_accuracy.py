@@ -22,7 +22,7 @@ from recommender.engine.towers import SHRINKAGE, HistoryModel, predict_ratings, 
 from recommender.engine.training import train as train_paper
 
 CANDIDATES = 200
-CONTROLS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7)
+CONTROLS = (0.1, 0.2, 0.3, 0.5, 0.7)
 
 
 def predicted_ratings(interactions):
@@ -32,9 +32,9 @@ def predicted_ratings(interactions):
     rng = np.random.default_rng(0)
     rank = np.empty(len(rated), dtype=np.int64)
     rank[np.lexsort((rng.random(len(rated)), rated.users))] = np.arange(len(rated)) - np.repeat(rated.indptr[:-1], n)
-    known = (rank < n * 9 // 10 + (n == 1)[rated.users]) if False else rank < (n * 9 // 10)[rated.users]
-    known &= (n > 1)[rated.users]
-    hidden = ~known & (n > 1)[rated.users]
+    has_two = (n > 1)[rated.users]
+    known = (rank < (n * 9 // 10)[rated.users]) & has_two
+    hidden = ~known & has_two
     values = rated.ratings.astype(np.float32)
     shape = (rated.n_users, rated.n_items)
     matrix = sparse.csr_matrix((values[known], (rated.users[known], rated.items[known])), shape=shape)
@@ -183,7 +183,7 @@ def controls(interactions, content, seed):
     found = {"float32": shown(*lists_of(trained)), "plain": shown(*lists_of(model))}
     candidates, scores = lists_of(model)
     found["one anime a franchise"] = shown(candidates, scores, franchises=numbers)
-    for value in CONTROLS[1:]:
+    for value in CONTROLS:
         found[f"diversity {value}"] = shown(candidates, scores, franchises=numbers, diversity=value)
         found[f"novelty {value}"] = shown(candidates, scores, franchises=numbers, counts=counts, novelty=value)
     return found

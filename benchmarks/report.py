@@ -1,4 +1,4 @@
-"""Makes docs/benchmarks.md from benchmarks/results/*.json, so that nothing is typed: `python -m benchmarks.report`."""
+"""Makes docs/benchmarks.md and its pictures from benchmarks/results/*.json, so that nothing is typed: `python -m benchmarks.report`."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -6,14 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import RESULTS
+from catalog.charts import Series, Text, line_chart
 
 PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
+IMAGES = PAGE.parent / "images"
 INTRODUCTION = """# Benchmarks
 
 Made by `python -m benchmarks.report` from `benchmarks/results/`, which the commands below write. The machines were
 shared and noisy: a comparison alternates both sides in one run, and its figure is the median ratio with the lowest and
 the highest of the repeats behind it.
 """
+#: Inside a picture, as no style sheet of a page reaches it there.
+CHART_STYLE = """<style>
+svg { color: #1c2530; background: #fff; font: 12px sans-serif; }
+text { fill: currentColor; }
+.chart-1 { color: #1f5fa8; } .chart-2 { color: #b93a29; }
+.chart-dot { fill: currentColor; }
+</style>"""
+#: The metric that a control is there to raise.
+RAISED = {"diversity": "genre diversity@10", "novelty": "novelty@10"}
 METRICS = ("ndcg@10", "recall@20", "map@10", "precision@10", "ndcg@100", "recall@50", "coverage@10", "novelty@10")
 LIKED = ("liked ndcg@10", "liked recall@20")
 COST = ("training_s", "peak_memory_mb", "model_mb", "per_user_ms")
@@ -24,6 +35,29 @@ def page() -> str:
     """The text of docs/benchmarks.md."""
     results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
     return "\n".join([INTRODUCTION, *(section(result) for result in results)])
+
+
+def pictures() -> dict[str, str]:
+    """The file names and texts of the SVG pictures that the documents show."""
+    figures = json.loads((RESULTS / "beyond_accuracy.json").read_text(encoding="utf-8"))["figures"]
+    return {f"{control}.svg": trade_off(control, figures) for control in RAISED}
+
+
+def trade_off(control: str, figures: Iterable[Mapping[str, Any]]) -> str:
+    """What a control of `benchmarks.beyond_accuracy` costs in NDCG@10 for what it brings, as SVG."""
+    start = "lists, one anime a franchise"
+    metrics = [figure["metrics"] for figure in figures if figure["name"].startswith((start, f"lists, {control} "))]
+    raised = RAISED[control]
+    text = Text(
+        title=f"What {control} costs",
+        description=f"NDCG@10 against {raised} of the same lists, a point for each setting of the control.",
+        x_label=raised.replace("@10", " of ten anime"),
+        y_label="NDCG@10",
+    )
+    line = Series(control, [one[raised] for one in metrics], [one["ndcg@10"] for one in metrics])
+    picture = line_chart(text, [line])
+    opened = picture.index(">") + 1
+    return f"{picture[:opened]}{CHART_STYLE}{picture[opened:]}\n"
 
 
 def section(result: Mapping[str, Any]) -> str:
@@ -93,6 +127,8 @@ def _table(rows: list[list[str]]) -> str:
 
 def main(path: Path = PAGE) -> None:
     path.write_text(page(), encoding="utf-8")
+    for name, text in pictures().items():
+        (IMAGES / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@ from benchmarks import report
 
 def test_the_page_of_benchmarks_is_what_the_results_say() -> None:
     assert report.PAGE.read_text(encoding="utf-8") == report.page(), "run python -m benchmarks.report"
+    for name, text in report.pictures().items():
+        assert (report.IMAGES / name).read_text(encoding="utf-8") == text, "run python -m benchmarks.report"
 
 
 def test_a_ratio_is_shown_with_its_spread() -> None:
