@@ -1,4 +1,4 @@
-"""Makes docs/benchmarks.md and its pictures from benchmarks/results/*.json, so that nothing is typed: `python -m benchmarks.report`."""
+"""Makes docs/benchmarks.md and its pictures of benchmarks/results/*.json: `python -m benchmarks.report`; nothing is typed."""
 
 import json
 from collections.abc import Iterable, Mapping
