@@ -1,4 +1,4 @@
-"""Makes docs/benchmarks.md and its pictures of benchmarks/results/*.json: `python -m benchmarks.report`; nothing is typed."""
+"""Makes docs/benchmarks.md and its pictures of benchmarks/results/*.json: `python -m benchmarks.report`."""
 
 import json
 from collections.abc import Iterable, Mapping
