@@ -25,6 +25,7 @@ from recommender import (
 from recommender.cluster_charts import cluster_charts
 from recommender.launching import LaunchForm
 from recommender.models import TrainingRun
+from recommender.run_page import ACTIONS, LABELS, facts
 
 
 @admin.register(TrainingRun)
@@ -54,9 +55,19 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
         ),
         (
             _("Model"),
-            {"fields": ["family", "config", "data_filter", "continued_from", "data_fingerprint", "counts", "metrics"]},
+            {
+                "fields": [
+                    "family",
+                    "settings",
+                    "filter",
+                    "continued_from",
+                    "data_fingerprint",
+                    "counted",
+                    "measured",
+                ]
+            },
         ),
-        (_("When"), {"fields": ["created_at", "started_at", "finished_at", "published_at"]}),
+        (_("When"), {"fields": ["created_at", "started_at", "finished_at", "duration", "published_at"]}),
     ]
 
     # Permissions: a run is launched, never edited; its outcome is not for a form to change.
@@ -96,6 +107,16 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
             publishes_itself=obj.publishes_itself,
         )
         obj.pk = run.pk
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return super().add_view(request, form_url, {**(extra_context or {}), "launching": True})
+
+    def response_add(
+        self, request: HttpRequest, obj: TrainingRun, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """To the page where the training is to be watched."""
+        self.message_user(request, _("Training %(run)s is queued.") % {"run": obj}, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:recommender_trainingrun_change", args=[obj.pk]))
 
     # Buttons and actions
 
@@ -153,7 +174,24 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
         run = self.get_object(request, str(pk))
         if run is None or not self.has_view_permission(request, run):
             raise Http404
-        return render(request, "admin/recommender/trainingrun/progress.html", self._progress_context(run))
+        context = {**self._progress_context(run), "buttons": self.buttons(request, run), "is_fragment": True}
+        return render(request, "admin/recommender/trainingrun/progress.html", context)
+
+    def buttons(self, request: HttpRequest, run: TrainingRun) -> list[tuple[str, str]]:
+        """Name and label of the actions that `run`'s own page offers to this person."""
+        allowed = self.get_actions(request)
+        return [(name, str(LABELS[name])) for name in ACTIONS.get(run.state, ()) if name in allowed]
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[TrainingRun], *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        """Back to the run's own page where the action was taken there."""
+        response = super().response_action(request, queryset, *args, **kwargs)
+        pk = request.POST.get("page_of", "")
+        moved_on = isinstance(response, HttpResponseRedirect) and response.url != request.get_full_path()
+        if response is None or moved_on or not (pk.isascii() and pk.isdigit()):
+            return response
+        return HttpResponseRedirect(reverse("admin:recommender_trainingrun_change", args=[pk]))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -161,7 +199,11 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
         run = self.get_object(request, object_id)
         context = {**(extra_context or {}), **(self._progress_context(run) if run else {})}
         if run:
-            context |= {"curves": run.cluster_curves, "cluster_charts": cluster_charts(run.cluster_curves)}
+            context |= {
+                "buttons": self.buttons(request, run),
+                "curves": run.cluster_curves,
+                "cluster_charts": cluster_charts(run.cluster_curves),
+            }
         return super().change_view(request, object_id, form_url, context)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -242,6 +284,28 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
     def last_loss(self, run: TrainingRun) -> str:
         last = run.losses[-1] if run.losses else {}
         return f"{last.get('validation_mse', last['train_loss']):.3f}" if last else "-"
+
+    @admin.display(description=_("settings"))
+    def settings(self, run: TrainingRun) -> str:
+        return facts(run.config)
+
+    @admin.display(description=_("data filter"))
+    def filter(self, run: TrainingRun) -> str:
+        return facts(run.data_filter)
+
+    @admin.display(description=_("counts"))
+    def counted(self, run: TrainingRun) -> str:
+        return facts(run.counts)
+
+    @admin.display(description=_("metrics"))
+    def measured(self, run: TrainingRun) -> str:
+        return facts(run.metrics)
+
+    @admin.display(description=_("duration"))
+    def duration(self, run: TrainingRun) -> str:
+        if run.started_at is None or run.finished_at is None:
+            return "-"
+        return str(timedelta(seconds=round((run.finished_at - run.started_at).total_seconds())))
 
     def _progress_context(self, run: TrainingRun) -> dict[str, Any]:
         left = run.seconds_left

@@ -21,6 +21,8 @@ HELP = {
     "seed": _("Decides everything random. The same seed, data and settings give the same model."),
     "l2": _("Ridge of the item-item teacher, in interactions: larger trusts rare anime less."),
     "dropout_ridge": _("Ridge of the teacher that grows with an anime's popularity."),
+    "short_dropout_ridge": _("The same ridge for the teacher of people who have rated little."),
+    "short_weight": _("How much that teacher counts for them; 0 leaves it out."),
     "unrated_weight": _("What an anime that was watched and not rated counts; one that was rated counts 1."),
     "franchise_weight": _("Interactions that two anime of the same title are taken to share."),
     "popularity_weight": _("How much popularity counts for people who have rated little."),

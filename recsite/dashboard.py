@@ -90,7 +90,8 @@ def _schedule(request: HttpRequest, now: datetime) -> list[tuple[PeriodicTask, d
     """What beat sends and when next, for those who may see it."""
     if not request.user.has_perm("django_celery_beat.view_periodictask"):
         return []
-    return [(task, _next(task, now)) for task in PeriodicTask.objects.order_by("name")]
+    tasks = PeriodicTask.objects.select_related("crontab", "interval").order_by("name")
+    return [(task, _next(task, now)) for task in tasks]
 
 
 def _next(task: PeriodicTask, now: datetime) -> datetime | None:
@@ -98,7 +99,8 @@ def _next(task: PeriodicTask, now: datetime) -> datetime | None:
     if not task.enabled:
         return None
     left: timedelta = task.schedule.remaining_estimate(task.last_run_at or now)
-    return now + max(left, timedelta())
+    # To the second: what is left was counted from a moment later than `now`.
+    return (now + max(left, timedelta()) + timedelta(seconds=0.5)).replace(microsecond=0)
 
 
 def _per_day(now: datetime) -> str:

@@ -270,6 +270,8 @@ GATE_USERS, GATE_SEED = 500, 0
 # The task that measures a trained run and publishes it if it may be, by name: the recommender knows no evaluation.
 AFTER_TRAINING_TASK = "evaluation.tasks.decide"
 CELERY_TASK_IGNORE_RESULT = True
+# Beat would clear results that nobody keeps.
+CELERY_RESULT_EXPIRES = None
 # A task is acknowledged when it is done, and goes back to the queue when its worker process dies.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
