@@ -23,6 +23,7 @@ class Experiment(models.Model):
 
     class State(models.TextChoices):
         DRAFT = "draft", _("Draft")
+        PREPARING = "preparing", _("Preparing")
         RUNNING = "running", _("Running")
         DONE = "done", _("Done")
         CANCELLED = "cancelled", _("Cancelled")
@@ -100,6 +101,9 @@ class Experiment(models.Model):
     )
 
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.DRAFT, editable=False)
+    error = models.TextField(
+        _("error"), blank=True, editable=False, help_text=_("Why it could not be prepared, and is a draft again.")
+    )
     started_at = models.DateTimeField(_("started at"), null=True, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True, editable=False)
 
@@ -117,6 +121,10 @@ class Experiment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in (self.State.PREPARING, self.State.RUNNING)
 
 
 class Contestant(models.Model):
@@ -183,8 +191,11 @@ class Judgement(models.Model):
     Attributes:
         recommended: anime ids in the order of the list; of a pair `[ids of A, ids of B]`.
         shown: the order in which the judge saw them.
+        same_franchise: those of them that are of a franchise of which the person has rated something.
         metrics: of the list against what the person rated besides, such as {"ndcg@10": 0.4}.
         reason: why there is no score, when there is none.
+        tokens_reserved, money_reserved: what the request that is made now may take, part of the experiment's.
+        due_at: when it is sent again, unless a worker holds it: its message is taken for lost.
     """
 
     class State(models.TextChoices):
@@ -199,6 +210,9 @@ class Judgement(models.Model):
         SECOND = "second", _("The second")
         TIE = "tie", _("Neither")
 
+    #: Those that are still to be answered.
+    ACTIVE = (State.QUEUED, State.RUNNING)
+
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="judgements")
     subject = models.ForeignKey(Subject, on_delete=models.CASCADE, related_name="judgements")
     contestant = models.ForeignKey(Contestant, on_delete=models.CASCADE, related_name="judgements")
@@ -207,6 +221,7 @@ class Judgement(models.Model):
 
     recommended = models.JSONField()
     shown = models.JSONField(default=list)
+    same_franchise = models.JSONField(default=list)
     metrics = models.JSONField(default=dict)
 
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.QUEUED)
@@ -226,6 +241,9 @@ class Judgement(models.Model):
     tokens_out = models.PositiveIntegerField(_("tokens out"), default=0)
     cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=6, default=Decimal(0))
     latency_s = models.FloatField(_("latency, s"), null=True)
+    tokens_reserved = models.PositiveIntegerField(default=0, editable=False)
+    money_reserved = models.DecimalField(max_digits=14, decimal_places=6, default=Decimal(0), editable=False)
+    due_at = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True)
 
     class Meta:
