@@ -49,8 +49,10 @@ def reproduce_paper(report_id: int) -> None:
 
 @shared_task
 def resume_interrupted() -> None:
-    """Send again the evaluations and reports that no worker holds: a killed worker's, or one whose message was lost."""
+    """Send again what no worker holds: a killed worker's evaluation, report or judgement, or one whose message was
+    lost."""
     from evaluation import reports, services
+    from evaluation.judging import sending
     from evaluation.models import Evaluation, Job, PaperReport
     from recommender import locks
 
@@ -61,3 +63,4 @@ def resume_interrupted() -> None:
     for pk in PaperReport.objects.filter(state__in=active).values_list("pk", flat=True):
         if not locks.is_held(pk, reports.REPORTS):
             reproduce_paper.apply_async((pk,), expires=RESENT_MESSAGE_EXPIRES_S)
+    sending.send_due()

@@ -44,3 +44,14 @@ def is_held(run_id: int, namespace: int = NAMESPACE) -> bool:
             [namespace, run_id],
         )
         return bool(cursor.fetchone()[0])
+
+
+def held_ids(namespace: int = NAMESPACE) -> set[int]:
+    """What some session holds of the `namespace`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objsubid = 2"
+            " AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            [namespace],
+        )
+        return {row[0] for row in cursor.fetchall()}

@@ -11,6 +11,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 app = Celery("recsite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# A package within an application, which the line above does not look into.
+app.autodiscover_tasks(["evaluation.judging"])
 #: Signals hold their receivers weakly.
 _kept: list[Any] = []
 

@@ -254,6 +254,8 @@ CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "recommender.tasks.train": {"queue": "training"},
+    # Reads all ratings and models: not for a worker that waits for a judge.
+    "evaluation.judging.tasks.prepare": {"queue": "evaluation"},
     "evaluation.judging.*": {"queue": "judging"},
     "evaluation.*": {"queue": "evaluation"},
 }

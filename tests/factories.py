@@ -23,7 +23,7 @@ from recommender.engine.artifact import write_artifact
 from recommender.engine.clusters import GaussianMixtureClusters, KMeansClusters
 from recommender.engine.towers import HistoryModel, RatingHead
 from recommender.models import TrainingRun
-from recommender.published import GMM, KMEANS
+from recommender.published import GMM, HELD_OUT, KMEANS
 
 _numbers = itertools.count(1)
 
@@ -105,18 +105,21 @@ def published_model(
     item_embeddings: Mapping[int, Sequence[float]],
     user_embeddings: Mapping[int, Sequence[float]] | None = None,
     clusters: Mapping[int, int] | None = None,
+    held_out: Sequence[int] | None = None,
 ) -> TrainingRun:
     """Write an artifact with these vectors by anime and user id, and publish it. Needs the `artifacts_dir` fixture.
 
-    `clusters` has the cluster of each anime, by K-means and in the mixture alike.
+    `clusters` has the cluster of each anime, by K-means and in the mixture alike; `held_out` the ids of whom the
+    training left out.
     """
-    return _publish(trained_model(item_embeddings, user_embeddings, clusters))
+    return _publish(trained_model(item_embeddings, user_embeddings, clusters, held_out))
 
 
 def trained_model(
     item_embeddings: Mapping[int, Sequence[float]],
     user_embeddings: Mapping[int, Sequence[float]] | None = None,
     clusters: Mapping[int, int] | None = None,
+    held_out: Sequence[int] | None = None,
 ) -> TrainingRun:
     """The same before its evaluation."""
     users = user_embeddings or {-1: [1.0] * len(next(iter(item_embeddings.values())))}
@@ -128,6 +131,8 @@ def trained_model(
     }
     if clusters:
         arrays |= _cluster_arrays(item_embeddings, clusters)
+    if held_out is not None:
+        arrays[HELD_OUT] = np.array(sorted(held_out), dtype=np.int64)
     return _trained(TrainingRun.Family.PAPER, arrays)
 
 

@@ -142,10 +142,8 @@ def _subject(experiment: Experiment, person: Person) -> Subject:
 
 
 def _of(histories: Histories, user: int) -> NDArray[np.int64]:
-    items: NDArray[np.int64] = histories.items[histories.indptr[user] : histories.indptr[user + 1]]
-    return items
+    return histories.items[histories.indptr[user] : histories.indptr[user + 1]].astype(np.int64)
 
 
 def _ratings(histories: Histories, user: int) -> NDArray[np.int64]:
-    ratings: NDArray[np.int64] = histories.ratings[histories.indptr[user] : histories.indptr[user + 1]].astype(np.int64)
-    return ratings
+    return histories.ratings[histories.indptr[user] : histories.indptr[user + 1]].astype(np.int64)

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -15,7 +16,7 @@ from tests.evaluation.judging import rows
 pytestmark = pytest.mark.django_db
 
 
-def sums(experiment: Experiment) -> tuple[int, Decimal, int, Decimal]:
+def sums(experiment: Experiment) -> tuple[Any, ...]:
     """Reserved, then spent."""
     experiment.refresh_from_db()
     return (

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from catalog.models import Anime
 from evaluation.judging import sampling
 from evaluation.judging.models import Experiment, Subject
 from recommender.snapshot import load_ratings
@@ -54,7 +55,7 @@ def test_people_whom_no_training_saw_by_stratum(anime: list[int]) -> None:
 def test_accounts_with_all_they_rated(anime: list[int]) -> None:
     user, idle = factories.user(), factories.user(is_active=False)
     for one in (user, idle):
-        factories.rating(one, factories.Anime.objects.get(pk=anime[0]), 9)
+        factories.rating(one, Anime.objects.get(pk=anime[0]), 9)
     factories.member({anime[0]: 3, anime[1]: 4})
     (found,) = sampled(anime, [], people="accounts", n_users=10)
     assert (found.account_id, found.member_id, found.history, found.held_out) == (user.pk, None, [[anime[0], 9]], [])

@@ -1,0 +1,90 @@
+"""Which judgements have a message in the queue: a bounded number at a time, each until it is taken for lost."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from celery import Task
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerError
+
+from evaluation import jobs
+from evaluation.judging import budget, tasks
+from evaluation.judging.asking import JUDGEMENTS, LOST_AFTER_S
+from evaluation.judging.models import Experiment, Judgement
+from recommender import locks
+
+logger = logging.getLogger(__name__)
+
+EXPERIMENTS = jobs.NAMESPACE + 4
+#: Messages in the queue at a time, so that sending again after a loss is a matter of seconds.
+MOST_SENT = 500
+
+
+def send(judgement_id: int, seconds: float = 0.0) -> None:
+    """Send a judgement's message, to be taken up after so many seconds. A late one expires, as it is sent again."""
+    _send(tasks.judge, judgement_id, countdown=seconds, expires=seconds + LOST_AFTER_S)
+
+
+def send_experiment(experiment_id: int) -> None:
+    """Have a worker prepare an experiment."""
+    _send(tasks.prepare, experiment_id, expires=tasks.PREPARING_EXPIRES_S)
+
+
+def _send(task: "Task[Any, Any]", key: int, **options: Any) -> None:
+    try:
+        task.apply_async((key,), **options)
+    except BrokerError as error:
+        logger.warning("%s %s is sent later, by `send_due`: %s", task.name, key, error)
+
+
+def send_due() -> None:
+    """Send what has no message: experiments that wait to be prepared, and of those that run, judgements in their order
+    as long as the queue has room, those of dead workers among them. Frees what nobody needs of budgets."""
+    preparing = Experiment.objects.filter(state=Experiment.State.PREPARING)
+    for pk in preparing.values_list("pk", flat=True):
+        if not locks.is_held(pk, EXPERIMENTS):
+            send_experiment(pk)
+    _take_back()
+    for pk in _take_due():
+        send(pk)
+
+
+def _take_back() -> None:
+    """Put the judgements of dead workers back to the queue, and free what was reserved for those that have ended."""
+    # Read before the locks are: what a worker takes after that was not running, or was not reserved for.
+    left = list(Judgement.objects.filter(Q(state=Judgement.State.RUNNING) | Q(tokens_reserved__gt=0)))
+    held = locks.held_ids(JUDGEMENTS) if left else set()
+    for judgement in left:
+        if judgement.pk in held:
+            continue
+        with locks.held(judgement.pk, JUDGEMENTS) as acquired:
+            if acquired:
+                _requeue(judgement)
+
+
+@transaction.atomic
+def _requeue(judgement: Judgement) -> None:
+    budget.locked(judgement)
+    if judgement.state == Judgement.State.RUNNING:
+        # Its reservation stays with it, as what the dead worker asked may be paid for.
+        judgement.state, judgement.due_at = Judgement.State.QUEUED, None
+        judgement.save(update_fields=["state", "due_at"])
+    elif judgement.state != Judgement.State.QUEUED:
+        budget.release(judgement)
+
+
+@transaction.atomic
+def _take_due() -> list[int]:
+    """Keys of judgements to be sent now, noted as sent."""
+    now = timezone.now()
+    queued = Judgement.objects.filter(
+        state=Judgement.State.QUEUED, experiment__state=Experiment.State.RUNNING
+    ).order_by("pk")
+    room = MOST_SENT - queued.filter(due_at__gt=now).count()
+    due = queued.filter(Q(due_at=None) | Q(due_at__lte=now)).select_for_update(of=("self",), skip_locked=True)
+    keys = [one.pk for one in due.only("pk")[: max(0, room)]]
+    Judgement.objects.filter(pk__in=keys).update(due_at=now + timedelta(seconds=LOST_AFTER_S))
+    return keys

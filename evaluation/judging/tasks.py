@@ -1,0 +1,24 @@
+"""Celery tasks of experiments: thin callers of the functions that do the work."""
+
+from celery import shared_task
+
+#: One that is lost is sent again by `evaluation.tasks.resume_interrupted`, so that old ones are worthless.
+PREPARING_EXPIRES_S = 120
+
+
+@shared_task(soft_time_limit=3600, time_limit=3660)
+def prepare(experiment_id: int) -> None:
+    """Make an experiment's lists, and send its judgements. Safe to send twice: one worker holds an experiment."""
+    from evaluation.judging import services
+
+    services.prepare(experiment_id)
+
+
+@shared_task(soft_time_limit=1800, time_limit=1860)
+def judge(judgement_id: int) -> None:
+    """Have a list judged. Safe to send twice: one worker holds a judgement, and one that has ended stays."""
+    from evaluation.judging import asking, sending
+
+    seconds = asking.ask(judgement_id)
+    if seconds is not None:
+        sending.send(judgement_id, seconds)
