@@ -64,8 +64,9 @@ def test_every_list_gets_scores_and_explanations(trained: TrainingRun, judge_ser
         assert "<data>" in one.messages[1]["content"]
         assert one.raw_answer.startswith("{")
     # What the model recommends to those who like the mild ones is mild.
-    scores = experiment.judgements.filter(contestant__kind="run").values_list("overall", flat=True)
-    assert Counter(scores) == {5: 2, 9: 2}
+    for one in experiment.judgements.filter(contestant__kind="run").select_related("subject"):
+        best = max(one.subject.history, key=lambda pair: pair[1])[0]
+        assert one.overall == (9 if Anime.objects.get(pk=best).name.startswith("Mild") else 5)
 
 
 def test_the_same_seed_prepares_the_same_and_asks_nothing_twice(trained: TrainingRun, judge_server: LLMServer) -> None:
