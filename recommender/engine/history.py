@@ -68,15 +68,16 @@ class HistoryTwoTower(nn.Module):
 def distillation_loss(
     scores: jax.Array, teacher: jax.Array, histories: jax.Array, temperature: float, decay: float
 ) -> jax.Array:
-    """Cross entropy, a scalar, of the softmax over the unwatched items against the teacher's. All `[n, n_items]`.
+    """Kullback-Leibler divergence, a scalar, of the softmax over the unwatched items from the teacher's: 0 is its copy.
 
-    Both are sharpened by `temperature / length ** decay`, because scores add up over a history.
+    All are `[n, n_items]`. Both are sharpened by `temperature / length ** decay`, because scores add up over a history.
     """
     sharpness = temperature * _length(histories) ** -decay
     watched = histories > 0
-    target = jax.nn.softmax(jnp.where(watched, _NEVER, sharpness * teacher))
+    log_target = jax.nn.log_softmax(jnp.where(watched, _NEVER, sharpness * teacher))
     log_probabilities = jax.nn.log_softmax(jnp.where(watched, _NEVER, sharpness * scores))
-    return -jnp.where(watched, 0, target * log_probabilities).sum(axis=1).mean()
+    differences = jnp.exp(log_target) * (log_target - log_probabilities)
+    return jnp.where(watched, 0, differences).sum(axis=1).mean()
 
 
 def train(
