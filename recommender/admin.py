@@ -25,7 +25,7 @@ from recommender import (
 from recommender.cluster_charts import cluster_charts
 from recommender.launching import LaunchForm
 from recommender.models import TrainingRun
-from recommender.run_page import ACTIONS, LABELS, facts
+from recommender.run_page import LABELS, actions_of, facts
 
 
 @admin.register(TrainingRun)
@@ -180,7 +180,7 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
     def buttons(self, request: HttpRequest, run: TrainingRun) -> list[tuple[str, str]]:
         """Name and label of the actions that `run`'s own page offers to this person."""
         allowed = self.get_actions(request)
-        return [(name, str(LABELS[name])) for name in ACTIONS.get(run.state, ()) if name in allowed]
+        return [(name, str(LABELS[name])) for name in actions_of(run) if name in allowed]
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[TrainingRun], *args: Any, **kwargs: Any

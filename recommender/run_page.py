@@ -30,6 +30,12 @@ ACTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
+def actions_of(run: TrainingRun) -> list[str]:
+    """Names of the actions that make sense for `run` as it is."""
+    names = ACTIONS.get(run.state, ())
+    return [name for name in names if name != "reproduce_selected" or run.family == TrainingRun.Family.PAPER]
+
+
 def facts(values: Mapping[str, Any]) -> SafeString | str:
     """Names and values as a table; "-" when there are none."""
     if not values:

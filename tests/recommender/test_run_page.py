@@ -47,7 +47,7 @@ def test_a_launched_training_is_watched_and_cancelled_on_its_page(client: Client
 def test_a_page_offers_what_the_state_and_the_persons_rights_allow(
     client: Client, group: str, offered: set[str]
 ) -> None:
-    run = TrainingRun.objects.create()
+    run = TrainingRun.objects.create(family=TrainingRun.Family.PAPER)
     lifecycle.move(run, TrainingRun.State.RUNNING)
     lifecycle.move(run, TrainingRun.State.EVALUATING, has_artifact=True)
     lifecycle.move(run, TrainingRun.State.READY)
