@@ -174,8 +174,11 @@ class TrainingRunAdmin(admin.ModelAdmin[TrainingRun]):
         run = self.get_object(request, str(pk))
         if run is None or not self.has_view_permission(request, run):
             raise Http404
-        context = {**self._progress_context(run), "buttons": self.buttons(request, run), "is_fragment": True}
-        return render(request, "admin/recommender/trainingrun/progress.html", context)
+        response = render(request, "admin/recommender/trainingrun/progress.html", self._progress_context(run))
+        if not run.is_active:
+            # The rest of the page has changed too: what came of it, and what may be done next.
+            response.headers["HX-Refresh"] = "true"
+        return response
 
     def buttons(self, request: HttpRequest, run: TrainingRun) -> list[tuple[str, str]]:
         """Name and label of the actions that `run`'s own page offers to this person."""
