@@ -62,7 +62,7 @@ class Experiment(models.Model):
     )
     people = models.CharField(_("people"), max_length=8, choices=People, default=People.HELD_OUT)
     n_users = models.PositiveIntegerField(
-        _("people"), default=50, validators=[MinValueValidator(1), MaxValueValidator(5000)]
+        _("number of people"), default=50, validators=[MinValueValidator(1), MaxValueValidator(5000)]
     )
     list_length = models.PositiveSmallIntegerField(
         _("list length"), default=10, validators=[MinValueValidator(1), MaxValueValidator(50)]
@@ -274,7 +274,8 @@ class Judgement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.contestant} / {self.subject}"
+        of_two = f" / {self.against}" if self.against_id else ""
+        return f"{self.contestant}{of_two} / {self.subject}"
 
 
 class ItemScore(models.Model):

@@ -53,14 +53,20 @@ def problem(experiment: Experiment, *, n_runs: int, runs_without_model: int = 0)
         return _("One of the models has no files on disk any more: choose another.")
     if experiment.pairwise and contestants < 2:
         return _("Pairs need two contestants: choose another model or a control.")
-    of_pairs = contestants * (contestants - 1) if experiment.pairwise else 0
-    judgements = experiment.n_users * experiment.repeats * (contestants + of_pairs)
-    if judgements > MAX_JUDGEMENTS:
+    count = planned(experiment, n_runs)
+    if count > MAX_JUDGEMENTS:
         return _("That would be %(count)s judgements, and %(most)s are allowed: take fewer people or repeats.") % {
-            "count": judgements,
+            "count": count,
             "most": MAX_JUDGEMENTS,
         }
     return ""
+
+
+def planned(experiment: Experiment, n_runs: int) -> int:
+    """How many judgements an experiment with so many models asks for, if there are as many people as it wants."""
+    contestants = n_runs + experiment.with_popularity + experiment.with_random
+    of_pairs = contestants * (contestants - 1) if experiment.pairwise else 0
+    return experiment.n_users * experiment.repeats * (contestants + of_pairs)
 
 
 def launch(*, experiment: Experiment) -> None:
