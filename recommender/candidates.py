@@ -45,8 +45,13 @@ class Candidates:
 
     def best_of(self, item_ids: np.ndarray, scores: np.ndarray, k: int) -> list[tuple[int, float]]:
         """The best `k` of `item_ids` by `scores`, each [n_items]: (row, score), best first."""
+        rows, values = self._best_of(item_ids, scores, k)
+        return list(zip(rows.tolist(), values.tolist(), strict=True))
+
+    def _best_of(self, item_ids: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         rows, values = top_k(scores[None, :], k, exclude=self.barred_of(item_ids)[None, :])
-        return [(int(row), float(value)) for row, value in zip(rows[0], values[0], strict=True) if row >= 0]
+        found = rows[0] >= 0
+        return rows[0][found], values[0][found]
 
     def mixed(
         self,
@@ -70,9 +75,7 @@ class Candidates:
             return self.best_of(item_ids, scores, k)
         if counts is None:
             counts = np.append(self.anime.members, 0)[self.anime.positions(item_ids)]
-        score_of = dict(self.best_of(item_ids, scores, max(RERANKED, FRANCHISE_SLACK * k)))
-        rows = np.fromiter(score_of, dtype=np.int64, count=len(score_of))
-        values = np.fromiter(score_of.values(), dtype=np.float64, count=len(score_of))
+        rows, values = self._best_of(item_ids, scores, max(RERANKED, FRANCHISE_SLACK * k))
         shown = reranking.rerank(
             rows[:RERANKED],
             values[:RERANKED],
@@ -84,9 +87,8 @@ class Candidates:
             novelty=MOST_NOVELTY * self.controls.novelty,
         )
         if len(shown) < k and len(rows) > RERANKED:
-            rest, values = rows[RERANKED:], values[RERANKED:]
-            behind = reranking.rerank(rest, values, k, embeddings=vectors, franchises=franchises)
+            behind = reranking.rerank(rows[RERANKED:], values[RERANKED:], k, embeddings=vectors, franchises=franchises)
             if franchises is not None:
                 behind = behind[~np.isin(franchises[behind], franchises[shown])]
             shown = np.concatenate([shown, behind])[:k]
-        return [(int(row), score_of[int(row)]) for row in shown]
+        return list(zip(shown.tolist(), scores[shown].tolist(), strict=True))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -61,8 +61,14 @@ class CatalogueArrays:
         """The position of each id, or -1 where the catalogue does not have it."""
         if not len(self.ids):
             return np.full(len(anime_ids), -1)
+        if len(anime_ids) == len(self.ids) and np.array_equal(anime_ids, self.ids):
+            return self._own  # of a model that knows the whole catalogue
         positions = np.searchsorted(self.ids, anime_ids).clip(max=len(self.ids) - 1)
         return np.where(self.ids[positions] == anime_ids, positions, -1)
+
+    @cached_property
+    def _own(self) -> NDArray[np.int64]:
+        return np.arange(len(self.ids))
 
     def has_genre(self, slug: str) -> NDArray[np.bool_]:
         """Whether each anime has the genre; none has one that is not there."""

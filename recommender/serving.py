@@ -237,16 +237,16 @@ def _by_history(
         )
     )
     shown = np.fromiter(score_of, dtype=np.int64, count=len(score_of))
-    predicted = towers.predict_ratings(model, rated, scores)
+    predicted = towers.predict_ratings(model, rated, scores, shown).tolist()
     reasons = towers.explain(model, rated, shown, MAX_REASONS)
     items = tuple(
         Recommended(
             int(model.item_ids[row]),
             score_of[row],
-            float(predicted[row]) if len(rated) else None,
+            rating if len(rated) else None,
             tuple(int(model.item_ids[reason]) for reason in because),
         )
-        for row, because in zip(shown.tolist(), reasons, strict=True)
+        for row, rating, because in zip(shown.tolist(), predicted, reasons, strict=True)
     )
     return RecommendationList(Path.UNSEEN, Method.TWO_TOWER, published.version, items)
 

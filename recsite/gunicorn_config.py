@@ -17,6 +17,10 @@ loglevel = "warning"
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
 
+# A list is one vector times a matrix: threads of BLAS would only get in the way of the server's own. Read by numpy when
+# the application is loaded, which is later.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # What the processes count, each in files of its own, for whichever of them is asked for /metrics.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="recsite-metrics-")
 

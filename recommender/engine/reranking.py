@@ -43,6 +43,8 @@ def rerank(
     relevance = _scaled(np.asarray(scores, dtype=np.float64))
     if novelty and counts is not None:
         relevance = (1 - novelty) * relevance + novelty * _scaled(-np.log2(np.maximum(counts[candidates], 1)))
+    if not diversity:
+        return _by_relevance(candidates, relevance, k, franchises)
     vectors = np.asarray(embeddings[candidates], dtype=np.float32)
     vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     likeness = np.zeros(len(candidates), dtype=np.float32)
@@ -55,9 +57,19 @@ def rerank(
         is_left[best] = False
         if franchises is not None:
             is_left &= franchises[candidates] != franchises[candidates[best]]
-        if diversity:
-            likeness = np.maximum(likeness, vectors @ vectors[best])
+        likeness = np.maximum(likeness, vectors @ vectors[best])
     return np.array(taken, dtype=np.int64)
+
+
+def _by_relevance(
+    candidates: NDArray[np.int64], relevance: NDArray[np.float64], k: int, franchises: NDArray[Any] | None
+) -> NDArray[np.int64]:
+    """What the steps of `rerank` come to where no likeness counts: the most relevant, the first of each franchise."""
+    ordered = candidates[np.argsort(-relevance, kind="stable")]
+    if franchises is not None:
+        _, first = np.unique(franchises[ordered], return_index=True)
+        ordered = ordered[np.sort(first)]
+    return ordered[:k]
 
 
 def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:

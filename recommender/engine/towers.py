@@ -172,8 +172,12 @@ def explain(model: HistoryModel, history: Rows, items: Rows, n: int = 2) -> list
     ]
 
 
-def predict_ratings(model: HistoryModel, history: Rows, ratings: NDArray[Any]) -> Floats:
-    """The rating that the user would give each item `[n_items]`, from 1 to 10, by the ratings `[n]` of a history."""
+def predict_ratings(model: HistoryModel, history: Rows, ratings: NDArray[Any], items: Rows | None = None) -> Floats:
+    """The rating that the user would give each item, from 1 to 10, by the ratings `[n]` of a history.
+
+    Returns:
+        `[n_items]`, or of `items` alone `[len(items)]`.
+    """
     head = model.rating_head
     bias = 0.0
     vector = np.zeros(head.embeddings.shape[1], dtype=np.float32)
@@ -184,5 +188,6 @@ def predict_ratings(model: HistoryModel, history: Rows, ratings: NDArray[Any]) -
         precision = (known.T @ known + np.diag(head.variances[history].sum(axis=0))) / NOISE_VARIANCE
         precision[np.diag_indices(len(vector))] += 1
         vector = np.linalg.solve(precision, known.T @ (left - bias) / NOISE_VARIANCE)
-    predicted: Floats = head.mean + bias + head.item_biases + head.embeddings @ vector
+    chosen = slice(None) if items is None else items
+    predicted: Floats = head.mean + bias + head.item_biases[chosen] + head.embeddings[chosen] @ vector
     return predicted.clip(MIN_RATING, MAX_RATING)

@@ -100,6 +100,8 @@ def test_a_predicted_rating_is_the_ridge_solution_of_the_history(model):
     vector = np.linalg.lstsq(rows, np.concatenate([left - bias, np.zeros(3)]), rcond=None)[0]
     expected = head.mean + bias + head.item_biases + head.embeddings @ vector
     np.testing.assert_allclose(predict_ratings(model, history, ratings), expected.clip(1, 10), atol=1e-4)
+    some = np.array([3, 0])
+    np.testing.assert_allclose(predict_ratings(model, history, ratings, some), expected.clip(1, 10)[some], atol=1e-4)
 
 
 def test_without_ratings_the_prediction_is_the_items_mean_and_it_stays_on_the_scale(model):

@@ -23,3 +23,14 @@ def test_web_process_imports_no_numerics_beyond_numpy() -> None:
     loaded = done.stdout.split()
     assert "numpy" in loaded
     assert [name for name in HEAVY if name in loaded] == []
+
+
+@pytest.mark.process
+def test_a_request_takes_one_thread_of_the_machine() -> None:
+    script = (
+        "import recsite.gunicorn_config, recsite.wsgi, threadpoolctl\n"
+        "print(*(pool['num_threads'] for pool in threadpoolctl.threadpool_info()))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=embedded.BASE_DIR)
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == {"1"}
