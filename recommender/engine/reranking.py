@@ -62,14 +62,14 @@ def rerank(
 
 
 def _by_relevance(
-    candidates: NDArray[np.int64], relevance: NDArray[np.float64], k: int, franchises: NDArray[Any] | None
+    candidates: NDArray[np.integer[Any]], relevance: NDArray[np.float64], k: int, franchises: NDArray[Any] | None
 ) -> NDArray[np.int64]:
     """What the steps of `rerank` come to where no likeness counts: the most relevant, the first of each franchise."""
     ordered = candidates[np.argsort(-relevance, kind="stable")]
     if franchises is not None:
         _, first = np.unique(franchises[ordered], return_index=True)
         ordered = ordered[np.sort(first)]
-    return ordered[:k]
+    return ordered[:k].astype(np.int64)
 
 
 def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
