@@ -13,6 +13,7 @@ from recommender import attempts, lifecycle, locks, run_logs, smoke
 from recommender import services as runs
 from recommender.engine.artifact import ArtifactError, load_artifact
 from recommender.models import TrainingRun
+from recommender.published import is_readable
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +65,8 @@ def reasons_against(run: TrainingRun) -> list[str]:
     except smoke.SmokeError as error:
         return [f"it failed the trial request: {error}"]
     published = TrainingRun.objects.published().exclude(pk=run.pk).first()
-    if published is None:
-        return []  # nothing to be worse than, and people are waiting for the first model
+    if published is None or not is_readable(published):
+        return []  # nothing to be worse than, and people are waiting for a model
     new, old = _measured(run), _measured(published)
     if old.data_fingerprint != new.data_fingerprint:
         old = _measured(published, again=True)

@@ -81,6 +81,15 @@ def load(run: TrainingRun) -> Model:
     return PaperModel.from_arrays(run.version, arrays)
 
 
+def is_readable(run: TrainingRun) -> bool:
+    """Whether this version of the code can serve the run's model."""
+    try:
+        load(run)
+    except (ArtifactError, KeyError):
+        return False
+    return True
+
+
 class _Mapped:
     """One model that this process holds, and the run whose files could not be read."""
 

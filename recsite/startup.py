@@ -21,6 +21,7 @@ from django.db.migrations.executor import MigrationExecutor
 from catalog.models import Dataset
 from recommender import services, tasks
 from recommender.models import TrainingRun
+from recommender.published import is_readable
 from recsite import embedded
 from recsite.screen import Screen
 from recsite.supervisor import Child, Supervisor
@@ -152,12 +153,22 @@ def _answers(port: int) -> bool:
         client.close()
 
 
+def has_model(screen: Screen) -> bool:
+    """Whether a model is published that this version can serve; says so of one that it cannot."""
+    published = TrainingRun.objects.published().first()
+    if published is None:
+        return False
+    if not (readable := is_readable(published)):
+        screen.say(f"Model {published} cannot be read by this version: another is trained and takes its place.")
+    return readable
+
+
 def train_if_needed(screen: Screen, supervisor: Supervisor, *, has_new_data: bool) -> None:
-    """Train and publish a model when there is none, or one of other data, and show the way to it.
+    """Train and publish a model when there is none that serves, or one of other data, and show the way to it.
 
     A failure is shown, and the site goes on with what it has.
     """
-    if TrainingRun.objects.published().exists() and not has_new_data:
+    if not has_new_data and has_model(screen):
         return
     run = TrainingRun.objects.active().first()
     if run is None:

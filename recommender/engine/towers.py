@@ -102,6 +102,8 @@ class HistoryModel:
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The model from an artifact's arrays. Vectors become float32, on which BLAS works.
 
+        An artifact without `short_history_embeddings` was written before there were any, and adds nothing for them.
+
         Raises:
             KeyError: an array is missing.
         """
@@ -111,9 +113,13 @@ class HistoryModel:
             embeddings=np.asarray(arrays["rating_embeddings"], dtype=np.float32),
             variances=np.asarray(arrays["rating_variances"], dtype=np.float32),
         )
-        vectors = ("item_embeddings", "history_embeddings", "short_history_embeddings")
-        names = ("item_ids", *vectors, "rating_counts", "franchises")
-        return cls.build(**{name: arrays[name] for name in names}, rating_head=head)
+        names = ("item_ids", "item_embeddings", "history_embeddings", "rating_counts", "franchises")
+        short = arrays.get("short_history_embeddings")
+        return cls.build(
+            **{name: arrays[name] for name in names},
+            short_history_embeddings=np.zeros_like(arrays["history_embeddings"]) if short is None else short,
+            rating_head=head,
+        )
 
     @property
     def factors(self) -> int:

@@ -128,6 +128,15 @@ def test_the_second_vectors_score_as_the_short_teacher_where_the_rank_allows_it(
     np.testing.assert_allclose(short_inputs @ outputs.T, SMALL.short_weight * teacher, atol=1e-3)
 
 
+def test_an_artifact_from_before_the_second_vectors_serves_without_them(model):
+    arrays = model.to_arrays()
+    del arrays["short_history_embeddings"]
+    older = type(model).from_arrays(arrays)
+    history = np.array([0, 1])
+    without = replace(model, short_history_embeddings=np.zeros_like(model.short_history_embeddings))
+    np.testing.assert_allclose(user_vector(older, history), user_vector(without, history), atol=2e-3)
+
+
 def test_the_loss_is_least_at_the_teacher_and_blind_to_what_was_watched():
     teacher = np.array([[0.3, 0.1, -0.2, 0.0]], dtype=np.float32)
     histories = np.array([[0, 0, 0, 1.0]], dtype=np.float32)

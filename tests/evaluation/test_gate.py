@@ -39,6 +39,12 @@ def test_a_sound_first_model_publishes_itself_unless_it_was_asked_to_wait() -> N
     assert (served.state, served.waits_because) == (S.PUBLISHED, "")
 
 
+def test_a_model_takes_the_place_of_one_that_cannot_be_read() -> None:
+    unreadable = decided(evaluating())
+    (unreadable.artifact_path / "item_ids.npy").unlink()
+    assert decided(evaluating()).state == S.PUBLISHED
+
+
 def compared(old: list[float], new: list[float]) -> TrainingRun:
     """The decision on a model whose evaluation found `new` by person, where the published one's found `old`."""
     published, run = decided(evaluating()), evaluating()

@@ -39,6 +39,7 @@ class Site:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=_ignore_interrupts,
         )
 
     def read_until(self, text: str) -> str:
@@ -54,6 +55,11 @@ class Site:
         """Wait for its end; its exit status."""
         self.said += self.process.communicate(timeout=120)[0]
         return self.process.returncode
+
+
+def _ignore_interrupts() -> None:
+    """As a shell without job control does for what it starts in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @pytest.fixture

@@ -22,8 +22,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until interrupted. Raises CommandError when a step fails; nothing is left running then either."""
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _interrupt)
+        # SIGINT too: a script's background process is started with it ignored.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # not under nohup
+                signal.signal(number, _interrupt)
         screen = Screen()
         host, port = startup.address()
         url = f"http://localhost:{port}/"
