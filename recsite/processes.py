@@ -14,7 +14,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     # One training at a time, each in a process of its own, which gives its memory back.
     "worker-training": _worker("training", "-c", "1", "--max-tasks-per-child", "1"),
     "worker-evaluation": _worker("evaluation", "-c", "1", "--max-memory-per-child", "500000"),
-    "worker-judging": _worker("judging", "-c", "1", "--max-memory-per-child", "500000"),
+    # It waits for a judge nearly all the time; JUDGE_CONCURRENCY says how many requests run at once.
+    "worker-judging": _worker("judging", "-P", "threads", "-c", "8"),
     # An empty pid file name means none: the supervisor knows its processes.
     "beat": ("celery", "-A", "recsite", "beat", "--loglevel", "INFO", "--pidfile", ""),
 }

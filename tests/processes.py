@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlencode
@@ -33,8 +33,10 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def celery_worker(log: Path, name: str = "all") -> Iterator[subprocess.Popen[bytes]]:
-    """A Celery worker for all queues, in a process group of its own; killed at the end if it still lives."""
+def celery_worker(
+    log: Path, name: str = "all", *, queues: str = "training,evaluation,default", pool: Sequence[str] = ("-c", "1")
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A Celery worker, by default for trainings, in a process group of its own; killed at the end if it still lives."""
     with log.open("ab") as output:
         worker = subprocess.Popen(
             [
@@ -47,9 +49,8 @@ def celery_worker(log: Path, name: str = "all") -> Iterator[subprocess.Popen[byt
                 "-n",
                 f"{name}@%h",
                 "-Q",
-                "training,evaluation,default",
-                "-c",
-                "1",
+                queues,
+                *pool,
                 "-l",
                 "INFO",
             ],

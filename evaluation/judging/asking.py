@@ -15,7 +15,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NamedTuple, cast
 
-from celery.exceptions import SoftTimeLimitExceeded
 from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
@@ -35,9 +34,9 @@ JUDGEMENTS = jobs.NAMESPACE + 3
 #: Requests for one judgement: after so many without an answer it stays without a score, and after so many when it has
 #: answers of which none can be used.
 MAX_REQUESTS, MAX_BAD_REQUESTS = 20, 4
-#: After how long to ask again, in seconds: when other requests hold what the budget has left; after a request that was
-#: cut off; after one that was given up because somebody cancelled, and may have gone on since.
-OCCUPIED_S, CUT_OFF_S, CANCELLED_S = 20.0, 60.0, 1.0
+#: After how long to ask again, in seconds: when other requests hold what the budget has left; after one that was given
+#: up because somebody cancelled, and may have gone on since.
+OCCUPIED_S, CANCELLED_S = 20.0, 1.0
 #: A message that has not come to a worker this long after it should have, in seconds, is taken for lost.
 LOST_AFTER_S = 600.0
 
@@ -150,8 +149,6 @@ def _ask(judgement: Judgement) -> float | None:
             answer = client.judge_pair(prompt, settings=endpoint, wait=wait)
     except (JudgeUnavailable, BadAnswer) as error:
         return _after(judgement, asked, error, endpoint)
-    except SoftTimeLimitExceeded:
-        return _after(judgement, asked, JudgeUnavailable("the request took too long", CUT_OFF_S), endpoint)
     found, items = _verdict(judgement, answer.verdict)
     asked |= {"raw_answer": answer.raw, "latency_s": answer.latency_s}
     _store(judgement, asked | found, Spent.of(answer, endpoint), items)

@@ -5,6 +5,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from evaluation.judging.endpoint import Endpoint
@@ -48,19 +49,12 @@ def send(endpoint: Endpoint, messages: Sequence[Message], options: Mapping[str, 
     import httpx2
     import openai
 
-    client = openai.OpenAI(
-        # The SDK refuses an empty key; servers without keys ignore this one.
-        api_key=endpoint.api_key or "none",
-        base_url=endpoint.base_url,
-        timeout=endpoint.timeout_s,
-        max_retries=0,
-    )
+    client = _client(endpoint.base_url, endpoint.api_key, endpoint.timeout_s)
     request: dict[str, Any] = {"model": endpoint.model, "messages": list(messages), **options}
     try:
-        with client:
-            if endpoint.stream:
-                return _in_pieces(client, request, time.monotonic() + endpoint.timeout_s)
-            return _whole(client.chat.completions.create(**request))
+        if endpoint.stream:
+            return _in_pieces(client, request, time.monotonic() + endpoint.timeout_s)
+        return _whole(client.chat.completions.create(**request))
     # `from None`: what the SDK raises holds the request, and so the key.
     except (openai.APITimeoutError, httpx2.TimeoutException):
         raise Failure(f"no answer within {endpoint.timeout_s:g} s") from None
@@ -75,6 +69,15 @@ def send(endpoint: Endpoint, messages: Sequence[Message], options: Mapping[str, 
         raise Failure(f"the connection broke ({type(error).__name__})") from None
     except (json.JSONDecodeError, AttributeError, IndexError, TypeError, UnicodeError):
         raise Failure("the server's answer is no chat completion") from None
+
+
+@lru_cache(maxsize=4)
+def _client(base_url: str, api_key: str, timeout_s: float) -> Any:
+    """Kept, as reading certificates for a new one takes more time than all else here; threads may share it."""
+    import openai
+
+    # The SDK refuses an empty key; servers without keys ignore this one.
+    return openai.OpenAI(api_key=api_key or "none", base_url=base_url, timeout=timeout_s, max_retries=0)
 
 
 def _whole(completion: Any) -> Reply:
