@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import Task
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
@@ -52,6 +52,13 @@ def send_due() -> None:
         send(pk)
 
 
+def refill() -> None:
+    """Send what is due where half of what may be in the queue has been taken from it."""
+    if _sent().count() < MOST_SENT // 2:
+        for pk in _take_due():
+            send(pk)
+
+
 def _take_back() -> None:
     """Put the judgements of dead workers back to the queue, and free what was reserved for those that have ended."""
     # Read before the locks are: what a worker takes after that was not running, or was not reserved for.
@@ -76,15 +83,20 @@ def _requeue(judgement: Judgement) -> None:
         budget.release(judgement)
 
 
+def _queued() -> QuerySet[Judgement]:
+    return Judgement.objects.filter(state=Judgement.State.QUEUED, experiment__state=Experiment.State.RUNNING)
+
+
+def _sent() -> QuerySet[Judgement]:
+    return _queued().filter(due_at__gt=timezone.now())
+
+
 @transaction.atomic
 def _take_due() -> list[int]:
     """Keys of judgements to be sent now, noted as sent."""
     now = timezone.now()
-    queued = Judgement.objects.filter(
-        state=Judgement.State.QUEUED, experiment__state=Experiment.State.RUNNING
-    ).order_by("pk")
-    room = MOST_SENT - queued.filter(due_at__gt=now).count()
-    due = queued.filter(Q(due_at=None) | Q(due_at__lte=now)).select_for_update(of=("self",), skip_locked=True)
-    keys = [one.pk for one in due.only("pk")[: max(0, room)]]
+    room = max(0, MOST_SENT - _sent().count())
+    due = _queued().filter(Q(due_at=None) | Q(due_at__lte=now)).order_by("pk")
+    keys = [one.pk for one in due.select_for_update(of=("self",), skip_locked=True).only("pk")[:room]]
     Judgement.objects.filter(pk__in=keys).update(due_at=now + timedelta(seconds=LOST_AFTER_S))
     return keys

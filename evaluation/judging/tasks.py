@@ -22,3 +22,4 @@ def judge(judgement_id: int) -> None:
     seconds = asking.ask(judgement_id)
     if seconds is not None:
         sending.send(judgement_id, seconds)
+    sending.refill()
