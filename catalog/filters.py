@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from catalog.forms import BrowseForm
-from catalog.models import Anime, AnimeType
-from catalog.search import search
+from catalog.models import Anime, AnimeQuerySet, AnimeType
+from catalog.search import BestFirst, matches
 
 #: Each is a join; nobody wants more at once.
 MAX_GENRES = 8
@@ -58,8 +58,18 @@ class AnimeFilter(django_filters.FilterSet):  # type: ignore[misc]  # the packag
         model = Anime
         fields: list[str] = []
 
+    @property
+    def qs(self) -> QuerySet[Anime] | BestFirst:
+        found: AnimeQuerySet = super().qs
+        query = self.form.cleaned_data.get("q")
+        if not query:
+            return found
+        return (
+            found.filter(pk__in=matches(query)) if self.form.cleaned_data.get("ordering") else BestFirst(query, found)
+        )
+
     def by_title(self, queryset: QuerySet[Anime], name: str, value: str) -> QuerySet[Anime]:
-        return search(value, queryset)  # type: ignore[arg-type]  # the view's queryset is an AnimeQuerySet
+        return queryset  # `qs` searches when all else is filtered
 
     def in_genres(self, queryset: QuerySet[Anime], name: str, value: str) -> QuerySet[Anime]:
         for slug in _slugs(value):

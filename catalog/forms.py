@@ -1,17 +1,22 @@
 """What people send: ratings, list statuses, the browse page's filters, settings."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import ClassVar
 
 from django import forms
 from django.db.models import F
 from django.db.models.expressions import OrderBy
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import MAX_SCORE, MIN_SCORE, AnimeQuerySet, AnimeType, ApiToken, Genre, ListStatus, User
-from catalog.search import search
+from catalog.search import BestFirst, matches
+from catalog.words import translated
 
 TOKEN_DAYS = (7, 30, 90, 365)
+LEAST_SCORES = (9, 8, 7, 6, 5)
+FIRST_DECADE = 1960
 
 
 class RatingForm(forms.Form):
@@ -39,30 +44,26 @@ class StatusForm(forms.Form):
     )
 
 
-class BrowseForm(forms.Form):
-    """Search and filters. What cannot be understood is left out and named in `ignored`, never an error page."""
+def _decades() -> list[tuple[object, object]]:
+    """The decades that can be chosen, latest first."""
+    years = range(timezone.now().year // 10 * 10, FIRST_DECADE - 1, -10)
+    return [("", _("Any year")), *((year, _("%(decade)ss") % {"decade": year}) for year in years)]
 
-    SORTS: ClassVar[dict[str, tuple[object, list[str | OrderBy]]]] = {
-        "popular": (_("Most popular"), ["-members", "mal_id"]),
-        "score": (_("Best score"), [F("score").desc(nulls_last=True), "mal_id"]),
-        "newest": (_("Newest"), [F("aired_from").desc(nulls_last=True), "mal_id"]),
-        "title": (_("Title"), ["name", "mal_id"]),
-    }
+
+class NarrowForm(forms.Form):
+    """A part of a title, a genre and a type. What cannot be understood is left out and named in `ignored`."""
+
+    NARROWING: ClassVar[tuple[str, ...]] = ("q", "genre", "type")
 
     q = forms.CharField(label=_("Title"), max_length=100, required=False)
     genre = forms.ChoiceField(label=_("Genre"), required=False)
     type = forms.ChoiceField(label=_("Type"), required=False, choices=[("", _("Any type")), *AnimeType.choices])
-    sort = forms.ChoiceField(
-        label=_("Sort by"),
-        required=False,
-        choices=[("", _("Best match")), *((key, label) for key, (label, _order) in SORTS.items())],
-    )
 
     def __init__(self, data: Mapping[str, str], genres: Iterable[Genre]) -> None:
         super().__init__(data)
         genre = self.fields["genre"]
         assert isinstance(genre, forms.ChoiceField)
-        genre.choices = [("", _("Any genre")), *((one.slug, one.name) for one in genres)]
+        genre.choices = [("", _("Any genre")), *((one.slug, translated(one.name)) for one in genres)]
         self.full_clean()
 
     @property
@@ -72,19 +73,58 @@ class BrowseForm(forms.Form):
 
     @property
     def is_filtered(self) -> bool:
-        return any(self.cleaned_data.get(name) for name in ("q", "genre", "type"))
+        return any(self.cleaned_data.get(name) for name in self.NARROWING)
 
-    def results(self, anime: AnimeQuerySet) -> AnimeQuerySet:
-        chosen = self.cleaned_data
-        if genre := chosen.get("genre"):
+    def narrowed(self, anime: AnimeQuerySet) -> AnimeQuerySet:
+        """Those of the genre and type that were chosen."""
+        if genre := self.cleaned_data.get("genre"):
             anime = anime.filter(genres__slug=genre)
-        if kind := chosen.get("type"):
+        if kind := self.cleaned_data.get("type"):
             anime = anime.filter(type=kind)
-        if query := chosen.get("q"):
-            anime = search(query, anime)
-        if sort := chosen.get("sort"):
-            return anime.order_by(*self.SORTS[sort][1])
-        return anime if query else anime.order_by("-members", "mal_id")
+        return anime
+
+
+class BrowseForm(NarrowForm):
+    """Search, filters and sorts of the whole catalogue."""
+
+    NARROWING = ("q", "genre", "type", "decade", "score")
+    SORTS: ClassVar[dict[str, tuple[object, list[str | OrderBy]]]] = {
+        "popular": (_("Most popular"), ["-members", "mal_id"]),
+        "score": (_("Best score"), [F("score").desc(nulls_last=True), "mal_id"]),
+        "newest": (_("Newest"), [F("aired_from").desc(nulls_last=True), "mal_id"]),
+        "title": (_("Title"), ["name", "mal_id"]),
+    }
+
+    decade = forms.TypedChoiceField(label=_("Years"), required=False, coerce=int, choices=_decades)
+    score = forms.TypedChoiceField(
+        label=_("Least score"),
+        required=False,
+        coerce=int,
+        choices=[("", _("Any score")), *((score, f"{score}+") for score in LEAST_SCORES)],
+    )
+    sort = forms.ChoiceField(
+        label=_("Sort by"),
+        required=False,
+        choices=[("", _("Best match")), *((key, label) for key, (label, _order) in SORTS.items())],
+    )
+
+    def narrowed(self, anime: AnimeQuerySet) -> AnimeQuerySet:
+        anime = super().narrowed(anime)
+        if decade := self.cleaned_data.get("decade"):
+            anime = anime.filter(aired_from__range=(date(decade, 1, 1), date(decade + 9, 12, 31)))
+        if score := self.cleaned_data.get("score"):
+            anime = anime.filter(score__gte=score)
+        return anime
+
+    def results(self, anime: AnimeQuerySet) -> AnimeQuerySet | BestFirst:
+        """What fits, in the order that was chosen."""
+        anime = self.narrowed(anime)
+        query, sort = self.cleaned_data.get("q"), self.cleaned_data.get("sort")
+        if query and not sort:
+            return BestFirst(query, anime)
+        if query:
+            anime = anime.filter(pk__in=matches(query))
+        return anime.order_by(*self.SORTS[sort or "popular"][1])
 
 
 class TokenForm(forms.Form):

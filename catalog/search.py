@@ -7,18 +7,17 @@ among equals.
 
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import overload
 
 import numpy as np
-from django.contrib.postgres.fields import ArrayField
-from django.db.models import F, Func, IntegerField, Value
 from rapidfuzz import fuzz, process
 
 from catalog.models import Anime, AnimeQuerySet
 
 MAX_QUERY = 100
-MAX_RESULTS = 300
 #: As many titles are compared letter by letter: those that share most pairs of letters with the query.
 MAX_COMPARED = 2000
 #: Of 100: a title less alike than this is not what was meant.
@@ -29,11 +28,30 @@ POINTS_FOR_FAME = 3.0
 _EXACT, _BEGINS, _WORD_BEGINS, _WORDS_BEGIN, _CONTAINS = 5, 4, 3, 2, 1
 
 
-def search(query: str, queryset: AnimeQuerySet) -> AnimeQuerySet:
-    """The anime of `queryset` that `query` may mean, best match first."""
-    ids = matches(query)
-    order = Func(Value(ids, output_field=ArrayField(IntegerField())), F("mal_id"), function="array_position")
-    return queryset.filter(pk__in=ids).order_by(order)
+class BestFirst(Sequence[Anime]):
+    """The anime of `queryset` that `query` may mean, best match first: one query for their ids, and one for a slice."""
+
+    def __init__(self, query: str, queryset: AnimeQuerySet) -> None:
+        ids = matches(query)
+        kept = set(queryset.filter(pk__in=ids).order_by().values_list("pk", flat=True))
+        self.ids = [pk for pk in ids if pk in kept]
+        self._queryset = queryset
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[Anime]:
+        return iter(self[:])
+
+    @overload
+    def __getitem__(self, place: int) -> Anime: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Anime]: ...
+    def __getitem__(self, place: int | slice) -> Anime | list[Anime]:
+        if isinstance(place, int):
+            return self._queryset.get(pk=self.ids[place])
+        anime = {one.pk: one for one in self._queryset.filter(pk__in=self.ids[place])}
+        return [anime[pk] for pk in self.ids[place] if pk in anime]
 
 
 def matches(query: str) -> list[int]:
@@ -95,7 +113,7 @@ class Titles:
         if not scores:
             scores = self._alike(query)
         best = sorted(scores, key=lambda place: (-scores[place], self.ids[place]))
-        return list(dict.fromkeys(self.ids[place] for place in best))[:MAX_RESULTS]
+        return list(dict.fromkeys(self.ids[place] for place in best))
 
     def _containing(self, query: str) -> dict[int, float]:
         joined = query.replace(" ", "")

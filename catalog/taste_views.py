@@ -13,6 +13,7 @@ from catalog.cards import Card
 from catalog.http import AccountRequest
 from catalog.models import MAX_SCORE, MIN_SCORE, ListStatus
 from catalog.taste import ENOUGH, Apart, Taste, taste_of, watched_by
+from catalog.words import translated
 
 
 @require_safe
@@ -51,7 +52,9 @@ def _habit(taste: Taste) -> SafeString:
 
 def _genres(taste: Taste) -> SafeString | None:
     rows = [
-        small_charts.Row(genre.name, genre.mean, genre.community, _("%(count)s rated") % {"count": genre.rated})
+        small_charts.Row(
+            translated(genre.name), genre.mean, genre.community, _("%(count)s rated") % {"count": genre.rated}
+        )
         for genre in taste.genres
     ]
     low, high = MIN_SCORE, MAX_SCORE

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from catalog import covers, distribution, small_charts
 from catalog.cards import FIELDS, Card, cards
 from catalog.feedback import feedback_of
-from catalog.forms import BrowseForm, SettingsForm
+from catalog.forms import BrowseForm, NarrowForm, SettingsForm
 from catalog.http import AccountRequest, SiteRequest, wants_fragment
 from catalog.models import (
     ADULT_GENRE,
@@ -30,7 +30,6 @@ from catalog.models import (
     Rating,
     User,
 )
-from catalog.search import MAX_QUERY
 from catalog.visitor_cache import kept_for_visitors
 
 PAGE_SIZE = 30
@@ -43,10 +42,8 @@ Row = TypeVar("Row", Rating, ListEntry)
 @kept_for_visitors
 def anime_list(request: SiteRequest) -> HttpResponse:
     """Search and filters as a page, or only its results for htmx."""
-    shows_adult = isinstance(request.user, User) and request.user.shows_adult
-    genres = [genre for genre in Genre.objects.all() if shows_adult or genre.name != ADULT_GENRE]
-    form = BrowseForm(request.GET, genres)
-    found = form.results(Anime.objects.visible_to(request.user)).only(*FIELDS)
+    form = BrowseForm(request.GET, _genres(request))
+    found = form.results(Anime.objects.visible_to(request.user).only(*FIELDS))
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     shown = list(page.object_list)
     context = {
@@ -60,6 +57,12 @@ def anime_list(request: SiteRequest) -> HttpResponse:
     response = render(request, template, context)
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+def _genres(request: SiteRequest) -> list[Genre]:
+    """Those that the person may choose from."""
+    shows_adult = isinstance(request.user, User) and request.user.shows_adult
+    return [genre for genre in Genre.objects.all() if shows_adult or genre.name != ADULT_GENRE]
 
 
 def _suggestions(request: SiteRequest) -> list[Card]:
@@ -141,10 +144,12 @@ def my_ratings(request: AccountRequest) -> HttpResponse:
         orders = {"recent": ["-rated_at", "-pk"], "score": ["-score", "anime__name"], "title": ["anime__name", "pk"]}
         rows = ratings
     sort = sort if sort in orders else "recent"
-    wanted = request.GET.get("q", "").replace("\0", "")[:MAX_QUERY].strip()
-    if wanted:
-        in_title = Q(anime__name__icontains=wanted) | Q(anime__japanese_name__icontains=wanted)
-        rows = rows.filter(in_title)
+    form = NarrowForm(request.GET, _genres(request))
+    if form.is_filtered:
+        anime_wanted = form.narrowed(Anime.objects.order_by())
+        if wanted := form.cleaned_data.get("q"):
+            anime_wanted = anime_wanted.filter(Q(name__icontains=wanted) | Q(japanese_name__icontains=wanted))
+        rows = rows.filter(anime__in=anime_wanted)
     only = [f"anime__{name}" for name in FIELDS]
     page = Paginator(rows.select_related("anime").only(*only).order_by(*orders[sort]), PAGE_SIZE).get_page(
         request.GET.get("page")
@@ -155,11 +160,11 @@ def my_ratings(request: AccountRequest) -> HttpResponse:
         "page_numbers": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
         "cards": cards(anime, feedback_of(request, [one.pk for one in anime])),
         "shown": shown,
-        "wanted": wanted,
+        "form": form,
         "sort": sort,
         "sorts": [(key, label) for key, label in SORTS.items() if key in orders],
         "tabs": [
-            ("", _("Ratings"), page.paginator.count if not shown and not wanted else ratings.count()),
+            ("", _("Ratings"), page.paginator.count if not shown and not form.is_filtered else ratings.count()),
             *((value, label, counts.get(value, 0)) for value, label in ListStatus.choices),
         ],
         "statuses": ListStatus.choices,

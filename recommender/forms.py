@@ -7,6 +7,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import ADULT_GENRE, MAX_SCORE, AnimeType
+from catalog.words import translated
 from recommender.catalogue import CatalogueArrays
 from recommender.controls import Controls
 
@@ -69,7 +70,7 @@ class ControlsForm(forms.Form):
     def __init__(self, data: QueryDict, anime: CatalogueArrays, *, shows_adult: bool) -> None:
         super().__init__(data)
         genres = [
-            (slug, name)
+            (slug, translated(name))
             for slug, name in zip(anime.genre_slugs, anime.genre_names, strict=True)
             if shows_adult or name != ADULT_GENRE
         ]

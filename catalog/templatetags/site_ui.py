@@ -9,8 +9,10 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog import covers
 from catalog.models import Anime, ListStatus
+from catalog.words import translated
 
 register = template.Library()
+register.filter("translated", translated)
 
 SCORE_WORDS = {
     1: _("Appalling"),

@@ -39,6 +39,8 @@ def test_the_catalogue_is_searched_filtered_sorted_and_paged(client: Client, she
     assert ids(client.get("/api/v1/anime/?without_genre=drama&limit=2")) == [2, 4]
     assert ids(client.get("/api/v1/anime/?min_score=8.7")) == [1, 2, 3]
     assert 7 in ids(client.get("/api/v1/anime/?q=shelf 7"))
+    assert ids(client.get("/api/v1/anime/?q=shelf&genre=drama&limit=2&offset=1")) == [3, 5]
+    assert ids(client.get("/api/v1/anime/?q=shelf&ordering=title&limit=2")) == [1, 10]
     assert ids(client.get("/api/v1/anime/?type=Movie")) == []
     assert ids(client.get("/api/v1/anime/?min_episodes=13")) == []
     assert ids(client.get("/api/v1/anime/?ordering=title&limit=3")) == [1, 10, 11]

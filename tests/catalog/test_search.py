@@ -68,14 +68,24 @@ def test_titles_are_spelled_plainly(text: str, plain: str) -> None:
 
 
 @pytest.mark.django_db
+def test_everything_that_matches_is_found_and_given_in_slices() -> None:
+    anime = [factories.anime(f"Star {i:03}", members=1000 - i) for i in range(350)]
+    found = search.BestFirst("star", Anime.objects.all())
+    assert len(found) == 350
+    assert found[0] == anime[0]
+    assert found[340:] == anime[340:]
+    assert found[400:] == []
+
+
+@pytest.mark.django_db
 def test_what_the_catalogue_says_now_is_found_and_only_what_may_be_seen() -> None:
-    assert list(search.search("haibane", Anime.objects.all())) == []
+    assert list(search.BestFirst("haibane", Anime.objects.all())) == []
     factories.anime("Haibane Renmei", mal_id=387, japanese_name="灰羽連盟")
     adult = factories.anime("Haibane after dark", genres=("Hentai",))
     visible = Anime.objects.filter(is_adult=False)
-    assert [anime.pk for anime in search.search("haibane", visible)] == [387]
-    assert [anime.pk for anime in search.search("羽連", visible)] == [387]
-    assert adult in search.search("haibane", Anime.objects.all())
+    assert [anime.pk for anime in search.BestFirst("haibane", visible)] == [387]
+    assert [anime.pk for anime in search.BestFirst("羽連", visible)] == [387]
+    assert adult in search.BestFirst("haibane", Anime.objects.all())
 
 
 @pytest.mark.django_db
@@ -84,14 +94,14 @@ def test_what_the_catalogue_says_now_is_found_and_only_what_may_be_seen() -> Non
 )
 def test_hostile_queries_find_nothing_and_break_nothing(query: str) -> None:
     factories.anime("Trigun")
-    assert list(search.search(query, Anime.objects.all())) == []
+    assert list(search.BestFirst(query, Anime.objects.all())) == []
 
 
 @pytest.mark.django_db
 def test_a_query_is_cut_after_it_is_spelled_plainly_too() -> None:
     phrases = "\ufdfa" * 10  # each stands for eighteen letters
     spelled = factories.anime(plainly(phrases)[: search.MAX_QUERY])
-    assert list(search.search(phrases + "x" * 80, Anime.objects.all())) == [spelled]
+    assert list(search.BestFirst(phrases + "x" * 80, Anime.objects.all())) == [spelled]
 
 
 def test_few_titles_are_compared_letter_by_letter_and_the_best_known_are_among_them() -> None:
@@ -108,9 +118,10 @@ def test_what_shares_no_letters_with_any_title_is_not_found(query: str) -> None:
 
 
 @pytest.mark.django_db
-def test_a_search_costs_two_queries(django_assert_num_queries) -> None:
+def test_a_search_costs_three_queries(django_assert_num_queries) -> None:
     for number in range(20):
         factories.anime(f"Space {number}")
-    list(search.search("space", Anime.objects.all()))
-    with django_assert_num_queries(2):
-        assert len(search.search("space", Anime.objects.all())) == 20
+    list(search.BestFirst("space", Anime.objects.all()))
+    with django_assert_num_queries(3):
+        found = search.BestFirst("space", Anime.objects.all())
+        assert len(found) == len(list(found)) == 20

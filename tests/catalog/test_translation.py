@@ -2,11 +2,14 @@
 
 import gettext
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.test import Client
+
+from tests import factories
 
 JAPANESE = Path(settings.LOCALE_PATHS[0]) / "ja" / "LC_MESSAGES"
 PLACEHOLDER = re.compile(r"%\(\w+\)s|%s|<[^>]+>")
@@ -37,6 +40,17 @@ def test_the_site_speaks_japanese_to_who_does(client: Client) -> None:
     response = client.post("/i18n/setlang/", {"language": "ja", "next": "/anime/"})
     assert response["Location"] == "/anime/"
     assert "作品を探す" in client.get("/anime/").text
+
+
+@pytest.mark.django_db
+def test_genres_sources_and_dates_are_in_the_readers_language(client: Client) -> None:
+    anime = factories.anime(genres=("Sci-Fi", "Puppets"), source="Light novel", aired_from=date(1998, 4, 1))
+    page = client.get(f"/anime/{anime.pk}/", headers={"Accept-Language": "ja"}).text
+    assert ">SF</a>" in page
+    assert ">Puppets</a>" in page
+    assert "ライトノベル" in page
+    assert "1998年4月" in page
+    assert ">English</button>" in page
 
 
 def test_no_text_of_a_template_is_missing() -> None:

@@ -74,13 +74,29 @@ def test_filters_and_sorts_work_together(client: Client) -> None:
     assert names(client.get("/anime/", {**films, "sort": "newest"})) == ["New film", "Old film", "Undated film"]
     assert names(client.get("/anime/", {**films, "sort": "score"})) == ["Old film", "New film", "Undated film"]
     assert names(client.get("/anime/", {**films, "sort": "title"}))[0] == "New film"
+    assert names(client.get("/anime/", {**films, "decade": "1980"})) == ["Old film"]
+    assert names(client.get("/anime/", {**films, "score": "6", "q": "film", "sort": "title"})) == [
+        "New film",
+        "Old film",
+    ]
+
+
+def test_a_filter_finds_what_many_better_matches_hide(client: Client) -> None:
+    for i in range(350):
+        factories.anime(f"Star {i}", members=1000 - i, genres=("Drama",))
+    factories.anime("Star of the sea", type="Movie", genres=("Sports",), members=1)
+    assert names(client.get("/anime/?q=star&genre=sports")) == ["Star of the sea"]
+    assert names(client.get("/anime/?q=star&type=Movie&sort=newest")) == ["Star of the sea"]
+    assert "351 anime" in client.get("/anime/?q=star").text
 
 
 def test_what_is_not_understood_is_left_out_and_named(client: Client, shelf: None) -> None:
-    response = client.get("/anime/", {"genre": "nope", "sort": "';--", "type": "Film", "q": "Shelf\x00"})
+    response = client.get(
+        "/anime/", {"genre": "nope", "sort": "';--", "type": "Film", "q": "Shelf\x00", "decade": "x", "score": "-1"}
+    )
     assert response.status_code == 200
     assert len(names(response)) == 30
-    for label in ("Genre", "Sort by", "Type", "Title"):
+    for label in ("Genre", "Sort by", "Type", "Title", "Years", "Least score"):
         assert label in response.text.split("not understood:")[1].split("</p>")[0]
 
 
@@ -385,9 +401,22 @@ def test_my_ratings_are_found_by_title_in_either_language(member: Client, user: 
     factories.rating(user, factories.anime("Trigun"), 9)
     assert names(member.get("/me/ratings/?q=bebop")) == ["Cowboy Bebop"]
     assert names(member.get("/me/ratings/", {"q": "ビバップ"})) == ["Cowboy Bebop"]
-    nothing = member.get("/me/ratings/?q=%00zz%25")
+    nothing = member.get("/me/ratings/?q=zz%25")
     assert "Nothing fits" in nothing.text
     assert 'value="zz%"' in nothing.text
+
+
+def test_my_ratings_and_lists_are_narrowed_by_genre_and_type(member: Client, user: User) -> None:
+    film = factories.anime("Film", type="Movie", genres=("Drama", "Comedy"))
+    for anime in (film, factories.anime("Series", type="TV", genres=("Drama",))):
+        factories.rating(user, anime, 9)
+        factories.list_entry(user, anime)
+    for show in ("", "plan_to_watch"):
+        assert names(member.get("/me/ratings/", {"show": show, "genre": "comedy"})) == ["Film"]
+        assert names(member.get("/me/ratings/", {"show": show, "type": "TV", "genre": "drama"})) == ["Series"]
+    odd = member.get("/me/ratings/?genre=nope&type=Movie&q=%00")
+    assert names(odd) == ["Film"]
+    assert "not understood: Title, Genre." in odd.text
 
 
 # Every page
