@@ -11,7 +11,7 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from evaluation.judging import lists, sampling
-from evaluation.judging.asking import end_if_done
+from evaluation.judging.answers import end_if_done
 from evaluation.judging.models import Contestant, Experiment, Judgement, Subject
 from evaluation.judging.prompts import PROMPT_VERSION
 from recommender import published

@@ -12,7 +12,8 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from evaluation import jobs
 from evaluation.judging import budget, tasks
-from evaluation.judging.asking import JUDGEMENTS, LOST_AFTER_S
+from evaluation.judging.answers import LOST_AFTER_S
+from evaluation.judging.asking import JUDGEMENTS
 from evaluation.judging.models import Experiment, Judgement
 from recommender import locks
 

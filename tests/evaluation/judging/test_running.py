@@ -9,7 +9,7 @@ from django.core.cache import cache
 from pytest_django import Settings
 
 from catalog.models import Anime
-from evaluation.judging import asking, sending, services, tasks
+from evaluation.judging import answers, asking, sending, services, tasks
 from evaluation.judging.models import Experiment, ItemScore, Judgement
 from evaluation.judging.services import NotPossible
 from recommender import locks
@@ -149,7 +149,7 @@ def test_bad_answers_are_asked_for_anew_a_few_times(trained: TrainingRun, judge_
     hopeless = launched(trained, n_users=1, with_random=False, with_popularity=False, name="hopeless", seed=1)
     judge_server.script = ["truncated"] * 50
     assert answered(hopeless, rounds=9) == {S.UNSCORED: 1}
-    assert hopeless.judgements.get().attempts == asking.MAX_BAD_REQUESTS
+    assert hopeless.judgements.get().attempts == answers.MAX_BAD_REQUESTS
     assert "truncated" in hopeless.judgements.get().reason
 
 
@@ -159,11 +159,11 @@ def test_a_server_that_says_when_is_asked_then(trained: TrainingRun, judge_serve
     pk = experiment.judgements.get().pk
     assert asking.ask(pk) == 600
     assert Judgement.objects.get().state == S.QUEUED
-    for _ in range(asking.MAX_REQUESTS):
+    for _ in range(answers.MAX_REQUESTS):
         cache.clear()  # the ten minutes are over
         asking.ask(pk)
     judgement = Judgement.objects.get()
-    assert (judgement.state, judgement.attempts) == (S.UNSCORED, asking.MAX_REQUESTS)
+    assert (judgement.state, judgement.attempts) == (S.UNSCORED, answers.MAX_REQUESTS)
     assert "HTTP 429" in judgement.reason
     assert Experiment.objects.get().tokens_reserved == 0
 
