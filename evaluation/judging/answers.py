@@ -72,7 +72,7 @@ def keep(judgement: Judgement, asked: Fields, answer: Answer[Any], endpoint: End
         "state": State.SCORED,
         "reason": "",
         "raw_answer": answer.raw,
-        "latency_s": answer.latency_s,
+        "latency_s": answer.latency_s or None,
     }
     if isinstance(verdict, PairVerdict):
         fields |= {"preferred": _PREFERRED[verdict.preferred], "summary": verdict.explanation}

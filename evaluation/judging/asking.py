@@ -34,7 +34,7 @@ def ask(judgement_id: int) -> float | None:
         After how many seconds to call it again; None where that is not needed, or another worker holds it.
     """
     with locks.held(judgement_id, JUDGEMENTS) as acquired:
-        judgement = _begun(judgement_id) if acquired else None
+        judgement = begun(judgement_id) if acquired else None
         if judgement is None:
             return None
         try:
@@ -51,7 +51,7 @@ def ask(judgement_id: int) -> float | None:
 
 
 @transaction.atomic
-def _begun(judgement_id: int) -> Judgement | None:
+def begun(judgement_id: int) -> Judgement | None:
     """The judgement, now running; None when it is not to be answered (any more)."""
     judgement = Judgement.objects.filter(pk=judgement_id).first()
     if judgement is None:

@@ -61,6 +61,30 @@ def judge_pair(prompt: Prompt, *, settings: Endpoint, wait: limits.Wait = time.s
     return _Asking(prompt, settings, wait, pair_json_schema(), parse_pair).answer()
 
 
+def text_of(reply: Reply, endpoint: Endpoint) -> str:
+    """The text of a reply that is whole.
+
+    Raises:
+        BadAnswer: it is a refusal, or was cut off.
+    """
+    text = storable(reply.text)
+    if reply.refusal or reply.finish == "content_filter":
+        error = BadAnswer("refusal", storable(reply.refusal)[:500] or "stopped by the server's content filter")
+    elif reply.finish == "length":
+        error = BadAnswer("truncated", f"the answer is longer than {endpoint.max_tokens} tokens")
+    else:
+        return text
+    error.raw = text
+    raise error
+
+
+def response_format(mode: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """How JSON of a schema is asked for in a mode, other than "plain"."""
+    if mode == "json_schema":
+        return {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": schema}}
+    return {"type": "json_object", "schema": schema} if mode == "json_object+schema" else {"type": "json_object"}
+
+
 @dataclass
 class _Asking(Generic[Found]):
     prompt: Prompt
@@ -127,19 +151,8 @@ class _Asking(Generic[Found]):
                     self.tokens_in += reply.tokens_in
                     self.tokens_out += reply.tokens_out
                     self._remember()
-                    return self._text(reply)
+                    return text_of(reply, self.endpoint)
             self._after(failure)
-
-    def _text(self, reply: Reply) -> str:
-        text = storable(reply.text)
-        if reply.refusal or reply.finish == "content_filter":
-            error = BadAnswer("refusal", storable(reply.refusal)[:500] or "stopped by the server's content filter")
-        elif reply.finish == "length":
-            error = BadAnswer("truncated", f"the answer is longer than {self.endpoint.max_tokens} tokens")
-        else:
-            return text
-        error.raw = text
-        raise error
 
     def _after(self, failure: Failure) -> None:
         """Waits or changes the way of asking; raises where neither helps."""
@@ -180,17 +193,9 @@ class _Asking(Generic[Found]):
         return True
 
     def _options(self) -> dict[str, Any]:
-        formats: dict[str, Any] = {
-            "json_schema": {
-                "type": "json_schema",
-                "json_schema": {"name": "verdict", "strict": True, "schema": self.schema},
-            },
-            "json_object+schema": {"type": "json_object", "schema": self.schema},
-            "json_object": {"type": "json_object"},
-        }
         options: dict[str, Any] = {self.limit: self.endpoint.max_tokens}
-        if self.mode in formats:
-            options["response_format"] = formats[self.mode]
+        if self.mode != MODES[-1]:
+            options["response_format"] = response_format(self.mode, self.schema)
         return options
 
     def _shape(self) -> str:

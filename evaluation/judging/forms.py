@@ -16,7 +16,7 @@ FIELDSETS: list[tuple[Any, Any]] = [
     (None, {"fields": ["name"]}),
     (_("Whose lists"), {"fields": ["runs", "with_popularity", "with_random", "list_length"]}),
     (_("For whom"), {"fields": ["people", "n_users", "n_watched", "watched_choice", "seed"]}),
-    (_("How they are judged"), {"fields": ["judge_model", "language", "repeats", "pairwise"]}),
+    (_("How they are judged"), {"fields": ["judge_model", "language", "repeats", "pairwise", "in_batches"]}),
     (_("Budget"), {"fields": ["token_budget", "money_budget"]}),
 ]
 HELP = {

@@ -1,5 +1,6 @@
 """Experiments that ask a language model what it thinks of lists, what it answered, and what people say of that."""
 
+import uuid
 from decimal import Decimal
 
 from django.conf import settings
@@ -87,6 +88,12 @@ class Experiment(models.Model):
     prompt_version = models.CharField(_("prompt version"), max_length=20, editable=False)
     language = models.CharField(
         _("language"), max_length=2, choices=[("en", "English"), ("ja", "日本語")], default="en"
+    )
+
+    in_batches = models.BooleanField(
+        _("in batches"),
+        default=False,
+        help_text=_("By the Batch API of OpenAI and alike: at half the price there, and answered within a day."),
     )
 
     token_budget = models.PositiveBigIntegerField(_("most tokens"), default=1_000_000)
@@ -185,6 +192,32 @@ class Subject(models.Model):
         return f"#{self.pk}"
 
 
+class Batch(models.Model):
+    """Requests that were handed to the judge's server together, to be answered within a day.
+
+    Attributes:
+        key: what the server was told to know it by; finds it where its answer to that was lost.
+        remote_id: the server's name for it; empty while it is not known.
+    """
+
+    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="batches")
+    key = models.UUIDField(default=uuid.uuid4, unique=True)
+    remote_id = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["experiment"], condition=Q(ended_at__isnull=True), name="batch_one_at_a_time"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.key)
+
+
 class Judgement(models.Model):
     """One list put before the judge, or two side by side, and what it said.
 
@@ -244,6 +277,7 @@ class Judgement(models.Model):
     tokens_reserved = models.PositiveIntegerField(default=0, editable=False)
     money_reserved = models.DecimalField(max_digits=14, decimal_places=6, default=Decimal(0), editable=False)
     due_at = models.DateTimeField(null=True, editable=False)
+    batch = models.ForeignKey(Batch, null=True, editable=False, on_delete=models.SET_NULL, related_name="judgements")
     finished_at = models.DateTimeField(_("finished at"), null=True)
 
     class Meta:

@@ -31,7 +31,7 @@ def send(judgement_id: int, seconds: float = 0.0) -> None:
 
 def send_experiment(experiment_id: int) -> None:
     """Have a worker prepare an experiment."""
-    _send(tasks.prepare, experiment_id, expires=tasks.PREPARING_EXPIRES_S)
+    _send(tasks.prepare, experiment_id, expires=tasks.RESENT_EXPIRES_S)
 
 
 def _send(task: "Task[Any, Any]", key: int, **options: Any) -> None:
@@ -48,6 +48,9 @@ def send_due() -> None:
     for pk in preparing.values_list("pk", flat=True):
         if not locks.is_held(pk, EXPERIMENTS):
             send_experiment(pk)
+    is_open = Q(state=Experiment.State.RUNNING) | Q(batches__isnull=False, batches__ended_at=None)
+    for pk in Experiment.objects.filter(is_open, in_batches=True).distinct().values_list("pk", flat=True):
+        _send(tasks.advance_batches, pk, expires=tasks.RESENT_EXPIRES_S)
     _take_back()
     for pk in _take_due():
         send(pk)
@@ -63,7 +66,7 @@ def refill() -> None:
 def _take_back() -> None:
     """Put the judgements of dead workers back to the queue, and free what was reserved for those that have ended."""
     # Read before the locks are: what a worker takes after that was not running, or was not reserved for.
-    left = list(Judgement.objects.filter(Q(state=Judgement.State.RUNNING) | Q(tokens_reserved__gt=0)))
+    left = list(_alone().filter(Q(state=Judgement.State.RUNNING) | Q(tokens_reserved__gt=0)))
     held = locks.held_ids(JUDGEMENTS) if left else set()
     for judgement in left:
         if judgement.pk in held:
@@ -84,8 +87,13 @@ def _requeue(judgement: Judgement) -> None:
         budget.release(judgement)
 
 
+def _alone() -> QuerySet[Judgement]:
+    """Judgements that have a task of their own."""
+    return Judgement.objects.filter(experiment__in_batches=False)
+
+
 def _queued() -> QuerySet[Judgement]:
-    return Judgement.objects.filter(state=Judgement.State.QUEUED, experiment__state=Experiment.State.RUNNING)
+    return _alone().filter(state=Judgement.State.QUEUED, experiment__state=Experiment.State.RUNNING)
 
 
 def _sent() -> QuerySet[Judgement]:

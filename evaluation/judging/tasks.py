@@ -3,7 +3,7 @@
 from celery import shared_task
 
 #: One that is lost is sent again by `evaluation.tasks.resume_interrupted`, so that old ones are worthless.
-PREPARING_EXPIRES_S = 120
+RESENT_EXPIRES_S = 120
 
 
 @shared_task(soft_time_limit=3600, time_limit=3660)
@@ -23,3 +23,11 @@ def judge(judgement_id: int) -> None:
     if seconds is not None:
         sending.send(judgement_id, seconds)
     sending.refill()
+
+
+@shared_task
+def advance_batches(experiment_id: int) -> None:
+    """Take in what came of an experiment's batch, and hand in the next. Safe to send twice: one worker holds it."""
+    from evaluation.judging import batches
+
+    batches.advance(experiment_id)

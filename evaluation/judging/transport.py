@@ -4,7 +4,8 @@ import email.utils
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -46,16 +47,28 @@ def send(endpoint: Endpoint, messages: Sequence[Message], options: Mapping[str, 
     Raises:
         Failure: there is no whole answer.
     """
+    client = connected(endpoint)
+    request: dict[str, Any] = {"model": endpoint.model, "messages": list(messages), **options}
+    with failures(endpoint):
+        if endpoint.stream:
+            return _in_pieces(client, request, time.monotonic() + endpoint.timeout_s)
+        return whole(client.chat.completions.create(**request))
+
+
+def connected(endpoint: Endpoint) -> Any:
+    """The SDK's client for an endpoint; threads may share it."""
+    return _client(endpoint.base_url, endpoint.api_key, endpoint.timeout_s)
+
+
+@contextmanager
+def failures(endpoint: Endpoint) -> Iterator[None]:
+    """Turns what the SDK raises into `Failure`, without what it holds of the request, and so of the key."""
     import httpx2
     import openai
 
-    client = _client(endpoint.base_url, endpoint.api_key, endpoint.timeout_s)
-    request: dict[str, Any] = {"model": endpoint.model, "messages": list(messages), **options}
+    # `from None`: what the SDK raises holds the request.
     try:
-        if endpoint.stream:
-            return _in_pieces(client, request, time.monotonic() + endpoint.timeout_s)
-        return _whole(client.chat.completions.create(**request))
-    # `from None`: what the SDK raises holds the request, and so the key.
+        yield
     except (openai.APITimeoutError, httpx2.TimeoutException):
         raise Failure(f"no answer within {endpoint.timeout_s:g} s") from None
     except openai.APIStatusError as error:
@@ -73,14 +86,15 @@ def send(endpoint: Endpoint, messages: Sequence[Message], options: Mapping[str, 
 
 @lru_cache(maxsize=4)
 def _client(base_url: str, api_key: str, timeout_s: float) -> Any:
-    """Kept, as reading certificates for a new one takes more time than all else here; threads may share it."""
+    """Kept, as reading certificates for a new one takes more time than all else here."""
     import openai
 
     # The SDK refuses an empty key; servers without keys ignore this one.
     return openai.OpenAI(api_key=api_key or "none", base_url=base_url, timeout=timeout_s, max_retries=0)
 
 
-def _whole(completion: Any) -> Reply:
+def whole(completion: Any) -> Reply:
+    """What a chat completion of the SDK says."""
     choice, usage = completion.choices[0], completion.usage
     return Reply(
         choice.message.content or "",
