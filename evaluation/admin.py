@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from evaluation import pictures, reports, services
 from evaluation.glossary import INTERVAL, RELEVANT
 from evaluation.judging import admin as judging_admin  # noqa: F401  registers itself
+from evaluation.judging import review_admin  # noqa: F401  registers itself
 from evaluation.models import Evaluation, PaperReport
 from evaluation.report import render_findings
 from evaluation.run_keys import BASELINE, MAIN

@@ -8,6 +8,7 @@ from recsite import dashboard, health, metrics, views
 urlpatterns = [
     path("", include("recommender.urls")),
     path("", include("catalog.urls")),
+    path("staff/", include("evaluation.urls")),
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/", include("recsite.api")),

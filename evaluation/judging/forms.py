@@ -11,13 +11,14 @@ from evaluation.judging.models import Experiment
 from recommender.models import TrainingRun
 
 #: What may change when an experiment was launched: nothing of what was asked.
-ALWAYS_OPEN = ("name", "token_budget", "money_budget")
+ALWAYS_OPEN = ("name", "token_budget", "money_budget", "reviewers_per_item")
 FIELDSETS: list[tuple[Any, Any]] = [
     (None, {"fields": ["name"]}),
     (_("Whose lists"), {"fields": ["runs", "with_popularity", "with_random", "list_length"]}),
     (_("For whom"), {"fields": ["people", "n_users", "n_watched", "watched_choice", "seed"]}),
     (_("How they are judged"), {"fields": ["judge_model", "language", "repeats", "pairwise", "in_batches"]}),
     (_("Budget"), {"fields": ["token_budget", "money_budget"]}),
+    (_("Review"), {"fields": ["reviewers_per_item"]}),
 ]
 HELP = {
     "name": _("What it is to find out, such as: is the new model better than the old one?"),

@@ -4,7 +4,7 @@ import pytest
 
 from evaluation.judging import effect
 from evaluation.judging.models import Contestant, Experiment
-from tests.evaluation import judging_rows as rows
+from tests.evaluation.judging import answers as rows
 
 pytestmark = pytest.mark.django_db
 

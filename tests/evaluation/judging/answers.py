@@ -4,9 +4,10 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+from django.contrib.auth.models import Permission
 from django.utils import timezone
 
-from catalog.models import Anime
+from catalog.models import Anime, User
 from evaluation.models import Contestant, Experiment, ItemScore, Judgement, Subject
 from tests import factories
 
@@ -94,3 +95,10 @@ def small(n_people: int = 8, length: int = 3) -> Experiment:
         for (one, recommended), overall, ndcg in zip(lists.values(), (8, 6, 3), (0.6, 0.4, 0.1), strict=True):
             scored(one, person, overall - number % 2, recommended, metrics={"ndcg@10": ndcg + number / 100})
     return found
+
+
+def reviewer(username: str = "reviewer", **fields: Any) -> User:
+    """Staff who may review, whether or not the group of reviewers is there, which emptying the tables takes away."""
+    person = factories.user(username, is_staff=True, **fields)
+    person.user_permissions.add(Permission.objects.get(codename="change_review"))
+    return person
