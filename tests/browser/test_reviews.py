@@ -11,6 +11,12 @@ from tests.browser.test_every_page import every_look, problems
 from tests.evaluation.judging import answers
 
 
+def press(page: Page, key: str) -> None:
+    """A key, once the page has its script."""
+    page.wait_for_load_state("domcontentloaded")
+    page.keyboard.press(key)
+
+
 def test_twenty_reviews_without_the_mouse(page: Page, transactional_db: None) -> None:
     experiment = answers.small(n_people=3)
     answers.reviewer("mika", password=PASSWORD)
@@ -20,15 +26,15 @@ def test_twenty_reviews_without_the_mouse(page: Page, transactional_db: None) ->
     page.keyboard.press("Enter")
     for number in range(20):
         expect(page.get_by_text(f"{number} / 27", exact=True)).to_be_visible()
-        page.keyboard.press(str(number % 10))
+        press(page, str(number % 10))
         expect(page.get_by_text("The judge", exact=True)).to_be_visible()
         if number == 4:
-            page.keyboard.press("c")
+            press(page, "c")
             page.keyboard.type("A comment with a, d and 7")
-            page.keyboard.press("Escape")
-        page.keyboard.press("d" if number % 3 else "a")
+            press(page, "Escape")
+        press(page, "d" if number % 3 else "a")
     expect(page.get_by_text("20 / 27", exact=True)).to_be_visible()
-    page.keyboard.press("s")
+    press(page, "s")
     expect(page.get_by_text("20 / 26", exact=True)).to_be_visible()
     done = list(Review.objects.filter(state=Review.State.DONE).order_by("pk"))
     assert [review.score for review in done] == [number % 10 or 10 for number in range(20)]
@@ -49,10 +55,10 @@ def test_reviews_are_accessible_and_calm(new_context: NewContext, transactional_
     for number in range(3):
         page.goto(f"/staff/review/{experiment.pk}/")
         found += problems(page, "before the own score")
-        page.keyboard.press("7")
+        press(page, "7")
         expect(page.get_by_text("The judge", exact=True)).to_be_visible()
         found += problems(page, "after the own score")
-        page.keyboard.press("a")
+        press(page, "a")
         if number < 2:
             expect(page.get_by_text(f"{number + 1} / 3", exact=True)).to_be_visible()
     expect(page.get_by_role("heading", name="Nothing is left for you here")).to_be_visible()

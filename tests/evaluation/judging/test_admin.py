@@ -27,6 +27,7 @@ FORM = {
     "n_users": "4",
     "list_length": "3",
     "n_watched": "5",
+    "reviewers_per_item": "1",
     "watched_choice": "both",
     "repeats": "1",
     "seed": "7",
@@ -137,7 +138,14 @@ def test_what_was_asked_stays_and_the_budget_may_grow(trainer: Client) -> None:
     page = trainer.get(address("change", experiment)).text
     assert 'name="seed"' not in page
     assert 'name="runs"' not in page
-    changed = {"name": "renamed", "token_budget": "2000000", "money_budget": "9", "seed": "8", "state": "done"}
+    changed = {
+        "name": "renamed",
+        "token_budget": "2000000",
+        "money_budget": "9",
+        "reviewers_per_item": "2",
+        "seed": "8",
+        "state": "done",
+    }
     assert trainer.post(address("change", experiment), changed).status_code == 302
     experiment.refresh_from_db()
     assert (experiment.name, experiment.token_budget, experiment.seed) == ("renamed", 2_000_000, 3)
