@@ -90,21 +90,18 @@ class Experiment(models.Model):
         _("language"), max_length=2, choices=[("en", "English"), ("ja", "日本語")], default="en"
     )
 
-<<<<<<< HEAD
     in_batches = models.BooleanField(
         _("in batches"),
         default=False,
         help_text=_("By the Batch API of OpenAI and alike: at half the price there, and answered within a day."),
     )
 
-=======
     reviewers_per_item = models.PositiveSmallIntegerField(
         _("reviewers"),
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(5)],
         help_text=_("People who review each anime. More than one shows how far people agree among themselves."),
     )
->>>>>>> 564b6e3 (Let people review what the judge said: their own score first, then the judge's, by keyboard)
     token_budget = models.PositiveBigIntegerField(_("most tokens"), default=1_000_000)
     money_budget = models.DecimalField(
         _("most money"), max_digits=12, decimal_places=4, default=Decimal(10), validators=[MinValueValidator(0)]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("evaluation", "0006_number_of_people"),
+        ("evaluation", "0007_batches"),
     ]
 
     operations = [
