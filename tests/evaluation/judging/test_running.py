@@ -1,5 +1,6 @@
 """An experiment from its launch to its end, against a real server."""
 
+import os
 from collections import Counter
 from decimal import Decimal
 from typing import Any
@@ -297,3 +298,15 @@ def test_a_worker_without_a_judge_says_so(trained: TrainingRun, judge_server: LL
     settings.JUDGE_MODEL = ""
     assert answered(experiment) == {S.UNSCORED: 3}
     assert "JUDGE_MODEL" in experiment.judgements.all()[0].reason
+
+
+@pytest.mark.skipif(os.environ.get("JUDGE_SMOKE") != "1", reason="JUDGE_SMOKE=1 asks the server of JUDGE_BASE_URL")
+def test_an_experiment_with_a_real_small_model_comes_to_its_end(trained: TrainingRun) -> None:
+    """What it answers is chance; that each list ends with a score or a reason, and is counted, is not."""
+    experiment = launched(trained, n_users=2, pairwise=True, with_popularity=False)
+    found = answered(experiment, rounds=answers.MAX_REQUESTS)
+    assert found[S.SCORED] + found[S.UNSCORED] == 8
+    assert experiment.state == Experiment.State.DONE
+    assert experiment.tokens_spent == sum(one.tokens_in + one.tokens_out for one in experiment.judgements.all()) > 0
+    for one in experiment.judgements.filter(state=S.SCORED, against=None):
+        assert [item.anime_id for item in one.items.all()] == one.recommended
