@@ -257,6 +257,8 @@ CELERY_TASK_ROUTES = {
     # Reads all ratings and models: not for a worker that waits for a judge.
     "evaluation.judging.tasks.prepare": {"queue": "evaluation"},
     "evaluation.judging.*": {"queue": "judging"},
+    # What was interrupted is found while an hour's report is made.
+    "evaluation.tasks.resume_interrupted": {"queue": "default"},
     "evaluation.*": {"queue": "evaluation"},
 }
 # What a task may take, in seconds: the first ends it with an exception, the second with its process. Tasks that may

@@ -41,6 +41,8 @@ def ask(judgement_id: int) -> float | None:
             return _ask(judgement)
         except (OperationalError, InterfaceError):
             raise  # it stays as it is, and is sent again
+        except Judgement.DoesNotExist:
+            return None  # deleted meanwhile, as with a person who left
         except NoScore as error:
             reason = str(error)
         except Exception as error:

@@ -8,7 +8,7 @@ spent and reserved together stay within the budget.
 from decimal import ROUND_UP, Decimal
 from typing import NamedTuple
 
-from django.db import transaction
+from django.db import models, transaction
 
 from evaluation.judging import limits
 from evaluation.judging.endpoint import Endpoint
@@ -91,6 +91,14 @@ def settle(judgement: Judgement, used: Sum) -> None:
 def release(judgement: Judgement) -> None:
     """Free what was reserved for a request that nobody makes any more."""
     settle(judgement, NOTHING)
+
+
+def recount(experiment: Experiment) -> None:
+    """Free what was reserved for judgements that are gone, as with a person who left. The caller has locked it."""
+    reserved = experiment.judgements.aggregate(tokens=models.Sum("tokens_reserved"), money=models.Sum("money_reserved"))
+    experiment.tokens_reserved = reserved["tokens"] or 0
+    experiment.money_reserved = reserved["money"] or Decimal(0)
+    experiment.save(update_fields=["tokens_reserved", "money_reserved"])
 
 
 def _write(experiment: Experiment, judgement: Judgement, reserved: Sum) -> None:

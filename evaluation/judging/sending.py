@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from evaluation import jobs
 from evaluation.judging import budget, tasks
-from evaluation.judging.answers import LOST_AFTER_S
+from evaluation.judging.answers import LOST_AFTER_S, end_if_done
 from evaluation.judging.asking import JUDGEMENTS
 from evaluation.judging.models import Experiment, Judgement
 from recommender import locks
@@ -52,6 +52,8 @@ def send_due() -> None:
     for pk in Experiment.objects.filter(is_open, in_batches=True).distinct().values_list("pk", flat=True):
         _send(tasks.advance_batches, pk, expires=tasks.RESENT_EXPIRES_S)
     _take_back()
+    for pk in Experiment.objects.filter(state=Experiment.State.RUNNING).values_list("pk", flat=True):
+        _put_right(pk)
     for pk in _take_due():
         send(pk)
 
@@ -85,6 +87,14 @@ def _requeue(judgement: Judgement) -> None:
         judgement.save(update_fields=["state", "due_at"])
     elif judgement.state != Judgement.State.QUEUED:
         budget.release(judgement)
+
+
+@transaction.atomic
+def _put_right(experiment_id: int) -> None:
+    """An experiment whose judgements were deleted under it has its budget back, and comes to its end."""
+    experiment = Experiment.objects.select_for_update(no_key=True).get(pk=experiment_id)
+    budget.recount(experiment)
+    end_if_done(experiment)
 
 
 def _alone() -> QuerySet[Judgement]:
