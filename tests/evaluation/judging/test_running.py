@@ -10,7 +10,7 @@ from django.core.cache import cache
 from pytest_django import Settings
 
 from catalog.models import Anime
-from evaluation.judging import answers, asking, budget, sending, services, tasks
+from evaluation.judging import answers, asking, sending, services, tasks
 from evaluation.judging.models import Experiment, ItemScore, Judgement
 from evaluation.judging.services import NotPossible
 from recommender import locks
@@ -238,15 +238,20 @@ def test_a_dead_workers_judgement_is_taken_up(trained: TrainingRun, judge_server
     assert experiment.tokens_reserved == 0
 
 
-def test_a_person_who_leaves_takes_their_judgements_along(trained: TrainingRun, judge_server: LLMServer) -> None:
+def test_a_person_who_leaves_while_the_judge_is_asked_is_forgotten(
+    trained: TrainingRun, judge_server: LLMServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     experiment = launched(trained, n_users=1)
-    gone = experiment.judgements.order_by("pk")[0]
-    budget.reserve(gone, budget.Sum(9000, Decimal(1)))
-    experiment.subjects.all().delete()
-    assert asking.ask(gone.pk) is None
+    judge_server.script, judge_server.retry_after = ["429", "ok"], "1"
+    monkeypatch.setattr(
+        "evaluation.judging.asking.time.sleep", lambda seconds: Experiment.objects.get().subjects.all().delete()
+    )
+    assert asking.ask(experiment.judgements.order_by("pk")[0].pk) is None
+    experiment.refresh_from_db()
+    assert experiment.tokens_reserved > 0
     sending.send_due()
     experiment.refresh_from_db()
-    assert (experiment.state, experiment.tokens_reserved, experiment.money_reserved) == ("done", 0, 0)
+    assert (experiment.state, experiment.tokens_reserved) == (Experiment.State.DONE, 0)
 
 
 def test_a_bounded_number_of_messages_is_sent(
