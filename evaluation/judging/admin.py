@@ -7,20 +7,22 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from evaluation.judging import pages, services
+from evaluation.judging import exporting, pages, results_page, services
 from evaluation.judging.forms import ALWAYS_OPEN, FIELDSETS, ExperimentForm
 from evaluation.judging.models import Experiment, Judgement
 
 S = Experiment.State
 STYLE = {"all": ["evaluation/judging.css"]}
+EXPORTS = {"csv": ("text/csv; charset=utf-8", exporting.as_csv), "json": ("application/json", exporting.as_json)}
 
 
 @admin.register(Experiment)
@@ -99,6 +101,8 @@ class ExperimentAdmin(admin.ModelAdmin[Experiment]):
                 path(f"<int:pk>/{name}/", view(require_POST(self._acting(act))), name=f"evaluation_experiment_{name}")
                 for name, act in acts.items()
             ),
+            path("<int:pk>/results/", view(require_safe(self.results)), name="evaluation_experiment_results"),
+            path("<int:pk>/export/<str:kind>/", view(require_safe(self.export)), name="evaluation_experiment_export"),
             path("<int:pk>/progress/", view(require_safe(self.progress)), name="evaluation_experiment_progress"),
             *super().get_urls(),
         ]
@@ -132,6 +136,33 @@ class ExperimentAdmin(admin.ModelAdmin[Experiment]):
         count = services.resume(experiment=experiment)
         message = ngettext("%(count)s judgement is asked for.", "%(count)s judgements are asked for.", count)
         return message % {"count": count}
+
+    def results(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What came of an experiment so far."""
+        experiment = self._seen(request, pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Results"),
+            "opts": self.opts,
+            **results_page.context(experiment),
+        }
+        return render(request, "admin/evaluation/experiment/results.html", context)
+
+    def export(self, request: HttpRequest, pk: int, kind: str) -> StreamingHttpResponse:
+        """An experiment as a file."""
+        experiment = self._seen(request, pk)
+        if kind not in EXPORTS:
+            raise Http404
+        content_type, write = EXPORTS[kind]
+        name = f"{slugify(experiment.name) or experiment.pk}.{kind}"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingHttpResponse(write(experiment), content_type=content_type, headers=headers)
+
+    def _seen(self, request: HttpRequest, pk: int) -> Experiment:
+        """An experiment that this person may look at."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return get_object_or_404(Experiment, pk=pk)
 
     def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The part of an experiment's page that moves while it runs."""
