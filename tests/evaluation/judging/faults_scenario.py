@@ -27,6 +27,7 @@ PEOPLE, CONTESTANTS, LIST_LENGTH, THREADS = 200, 3, 3, 16
 TOKEN_BUDGET = 400_000
 #: No news for so long means that what is left waits for the time when its message is taken for lost.
 QUIET_S = 2.0
+DEADLINE_S = 150
 
 
 def main() -> None:
@@ -108,7 +109,7 @@ def go_on(experiment: Experiment, until: int) -> None:
             since = time.monotonic()
         return now >= until
 
-    processes.wait_until(are_ended, embedded.var_dir() / "worker.log")
+    processes.wait_until(are_ended, embedded.var_dir() / "worker.log", DEADLINE_S)
 
 
 def check(experiment: Experiment, server: LLMServer) -> None:

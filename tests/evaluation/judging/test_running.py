@@ -1,12 +1,16 @@
 """An experiment from its launch to its end, against a real server."""
 
+import json
 import os
 from collections import Counter
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import redis
 from django.core.cache import cache
+from django.utils import timezone
 from pytest_django import Settings
 
 from catalog.models import Anime
@@ -167,6 +171,22 @@ def test_a_server_that_says_when_is_asked_then(trained: TrainingRun, judge_serve
     assert (judgement.state, judgement.attempts) == (S.UNSCORED, answers.MAX_REQUESTS)
     assert "HTTP 429" in judgement.reason
     assert Experiment.objects.get().tokens_reserved == 0
+
+
+def test_a_message_for_later_is_not_taken_up_before(
+    trained: TrainingRun, judge_server: LLMServer, settings: Settings
+) -> None:
+    experiment = launched(trained, n_users=1, with_random=False, with_popularity=False)
+    judge_server.script, judge_server.retry_after = ["429"], "600"
+    broker = redis.Redis.from_url(settings.REDIS_URL)
+    broker.delete("judging")
+    before = timezone.now()
+    tasks.judge(experiment.judgements.get().pk)
+    (message,) = [json.loads(text) for text in broker.lrange("judging", 0, -1)]
+    seconds = (datetime.fromisoformat(message["headers"]["eta"]) - before).total_seconds()
+    assert seconds == pytest.approx(600, abs=30)
+    sending.send_due()  # it is not lost: nothing is sent again
+    assert broker.llen("judging") == 1
 
 
 def test_the_budget_ends_the_asking(trained: TrainingRun, judge_server: LLMServer) -> None:
