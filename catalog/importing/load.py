@@ -48,6 +48,7 @@ class Report:
     anime_changed: int
     members_changed: int
     simulated_removed: int
+    anime_removed: int
 
 
 @transaction.atomic
@@ -58,7 +59,7 @@ def load(contents: Contents, step: Callable[[str], object] = lambda text: None) 
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-    removed = _settle_simulated(contents)
+    members_removed, anime_removed = _settle_simulated(contents)
     step(f"writing {len(contents.anime):,} anime")
     write_anime(contents.anime)
     if contents.metadata is not None:
@@ -80,7 +81,8 @@ def load(contents: Contents, step: Callable[[str], object] = lambda text: None) 
         # now() is the transaction's own time, the same in all its statements
         anime_changed=Anime.objects.filter(updated_at=TransactionNow()).count(),
         members_changed=members_changed,
-        simulated_removed=removed,
+        simulated_removed=members_removed,
+        anime_removed=anime_removed,
     )
     _describe(dataset, contents, report)
     return report
@@ -109,15 +111,22 @@ def refuse_beside_real() -> None:
         )
 
 
-def _settle_simulated(contents: Contents) -> int:
-    """Keep made-up tastes and real ones apart; return how many simulated members had to go."""
+def _settle_simulated(contents: Contents) -> tuple[int, int]:
+    """Keep made-up tastes and real ones apart; return how many simulated members had to go, and how many anime.
+
+    With them go the anime that real data does not have, but for those that an account has rated or listed.
+    """
     if contents.is_simulated:
         refuse_beside_real()
-        return 0
+        return 0, 0
     simulated = Dataset.objects.filter(is_simulated=True)
-    members = sum(simulated.values_list("member_count", flat=True))
+    if not simulated:
+        return 0, 0
+    members = sum(dataset.member_count for dataset in simulated)
     simulated.delete()
-    return members
+    others = Anime.objects.exclude(pk__in=[row.mal_id for row in contents.anime])
+    _count, by_model = others.filter(ratings=None, list_entries=None).delete()
+    return members, by_model.get(Anime._meta.label, 0)
 
 
 def _describe(dataset: Dataset, contents: Contents, report: Report) -> None:

@@ -110,8 +110,13 @@ class TestLoading:
         assert "Data set demo (simulated) is loaded" in load()
         assert "is loaded already" in load("demo")
 
+        rated, planned = Anime.objects.exclude(pk=1)[:2]
+        factories.rating(factories.user(), rated, 9)
+        factories.list_entry(factories.user(), planned)
         report = load(real)
         assert "3,000 simulated members were removed" in report
+        assert "17,559 anime came with them alone, and were removed" in report
+        assert set(Anime.objects.all()) == {rated, planned, Anime(1)}
         assert [(row.name, row.is_simulated) for row in Dataset.objects.all()] == [
             ("anime-recommendations-database", False)
         ]

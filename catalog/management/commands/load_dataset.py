@@ -105,6 +105,7 @@ class Command(BaseCommand):
             ("repeated_ratings", "interactions came again with the same rating and count once"),
             ("contradicted_ratings", "interactions came again with another rating; the last of each counts"),
             ("simulated_removed", "simulated members were removed: real ones are here now"),
+            ("anime_removed", "anime came with them alone, and were removed"),
         ):
             if getattr(report, name):
                 self.stdout.write(f"  {numbers[name]} {text}")
