@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from catalog.charts import number_text
-
 WIDTH = 360
 _COLUMN_HEIGHT, _TOP, _BOTTOM = 120, 22, 24
 _ROW, _NAME_WIDTH, _NUMBER_WIDTH = 30, 112, 40
@@ -78,7 +76,7 @@ def rows(title: str, bars: Sequence[Row], *, low: float, high: float) -> str:
     for place, bar in enumerate(bars):
         middle = _ROW * (place + 0.5)
         reach = _within(bar.value, low, high) * length
-        tip = f"{bar.name}: {number_text(bar.value)}" + (f" ({bar.note})" if bar.note else "")
+        tip = f"{bar.name}: {bar.value:.1f}" + (f" ({bar.note})" if bar.note else "")
         parts.append(_text("chart-name", bar.name, _NAME_WIDTH - 10, middle + 4, "end"))
         parts.append(
             f'<rect class="chart-track" x="{_NAME_WIDTH}" y="{middle - 8:.1f}" width="{length}" height="16" rx="4"/>'
@@ -92,8 +90,8 @@ def rows(title: str, bars: Sequence[Row], *, low: float, high: float) -> str:
             parts.append(
                 f'<line class="chart-mark" x1="{x:.1f}" x2="{x:.1f}" y1="{middle - 11:.1f}" y2="{middle + 11:.1f}"/>'
             )
-        parts.append(_text("chart-value", number_text(bar.value), WIDTH, middle + 4, "end"))
-    words = ", ".join(f"{bar.name}: {number_text(bar.value)}" for bar in bars)
+        parts.append(_text("chart-value", f"{bar.value:.1f}", WIDTH, middle + 4, "end"))
+    words = ", ".join(f"{bar.name}: {bar.value:.1f}" for bar in bars)
     return _svg(title, words, _ROW * len(bars), parts)
 
 

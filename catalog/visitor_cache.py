@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable
+from functools import cache as once
 from functools import wraps
 from typing import Any
 
@@ -26,7 +27,7 @@ View = Callable[..., HttpResponse]
 
 
 def kept_for_visitors(view: View) -> View:
-    """Keep the whole page for visitors until the catalogue changes, for KEPT_S at most.
+    """Keep the whole page for visitors until the catalogue or the site's files change, for KEPT_S at most.
 
     Only for who has no session and no message waiting, and never the token of a form: each gets their own.
     """
@@ -59,5 +60,24 @@ def _is_like_all_others(request: SiteRequest) -> bool:
 
 def _key(request: SiteRequest) -> str:
     shown = [request.COOKIES.get(name, "")[:10] for name in _SHOWN_COOKIES]
-    parts = [request.get_host(), request.get_full_path(), get_language() or "", *shown, Anime.objects.version()]
+    parts = [
+        request.get_host(),
+        request.get_full_path(),
+        get_language() or "",
+        *shown,
+        code_state(),
+        Anime.objects.version(),
+    ]
     return "page-" + hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+@once
+def code_state() -> str:
+    """Changes with any file of the site: a page names static files that a newer site may not have."""
+    digest = hashlib.sha256()
+    for package in ("catalog", "evaluation", "recommender", "recsite"):
+        for path in sorted((settings.BASE_DIR / package).rglob("*.*")):
+            found = path.stat()
+            if path.suffix != ".pyc" and not path.is_dir():
+                digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -330,8 +330,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        # Compressing takes most of a minute, and saves nothing where browser and server are one machine.
-        else "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+        else "recsite.static_files.GzippedStaticFilesStorage"
         if INSECURE_HTTP
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },

@@ -3,10 +3,15 @@
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
+from catalog import visitor_cache
 from catalog.models import Anime, User
 from tests import factories
 
@@ -74,3 +79,22 @@ def test_a_change_of_the_catalogue_is_seen_at_once(anime: Anime) -> None:
     assert "Renamed" in Client().get("/anime/").text
     anime.delete()
     assert "Renamed" not in Client().get("/anime/").text
+
+
+def test_a_page_is_made_anew_by_another_version_of_the_site(
+    anime: Anime, tmp_path: Path, settings: Settings, django_assert_num_queries: Counter
+) -> None:
+    (tmp_path / "catalog").mkdir()
+    template = tmp_path / "catalog" / "page.html"
+    template.write_text("old")
+    settings.BASE_DIR = tmp_path
+    visitor_cache.code_state.cache_clear()
+    Client().get("/anime/")
+    with django_assert_num_queries(1):
+        Client().get("/anime/")
+    template.write_text("newer")
+    visitor_cache.code_state.cache_clear()
+    with CaptureQueriesContext(connection) as queries:
+        Client().get("/anime/")
+    assert len(queries) > 1
+    visitor_cache.code_state.cache_clear()

@@ -134,7 +134,11 @@ def test_site_comes_up_complete_once_and_goes_away_complete(start_site: StartSit
     site = start_site()
     url = site.read_until("Open http").split()[1]
     assert re.search(r"model \S+ published", site.said), site.said
-    assert b"Anime" in urllib.request.urlopen(url, timeout=60).read()
+    page = urllib.request.urlopen(url, timeout=60).read()
+    assert b"Anime" in page
+    for name in re.findall(rb'(?:src|href)="/(static/[^"]+[.](?:js|css))"', page):
+        asked = urllib.request.Request(f"{url}{name.decode()}", headers={"Accept-Encoding": "gzip"})
+        assert urllib.request.urlopen(asked, timeout=60).headers["Content-Encoding"] == "gzip"
     assert urllib.request.urlopen(f"{url}readyz", timeout=60).status == 200
 
     ask_for_a_new_password(url, "ann@example.org")
