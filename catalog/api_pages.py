@@ -47,14 +47,17 @@ class CursorPages(pagination.CursorPagination):
         """The model's own, which begins with a time."""
         return tuple(str(field) for field in queryset.model._meta.ordering)
 
+    def is_position(self, text: str) -> bool:
+        """Whether rows can begin at it."""
+        time = parse_datetime(text)
+        return time is not None and not is_naive(time)
+
     def decode_cursor(self, request: Request) -> Any:
         """The cursor. Raises ValidationError on one that this API did not give."""
         try:
             cursor = super().decode_cursor(request)
-            if cursor is not None and cursor.position is not None:
-                time = parse_datetime(str(cursor.position))
-                if time is None or is_naive(time):
-                    raise ValueError(cursor.position)
+            if cursor is not None and cursor.position is not None and not self.is_position(str(cursor.position)):
+                raise ValueError(cursor.position)
         except (NotFound, ValueError):
             fault = "This is no cursor: take it from `next` or `previous` of a page."
             raise serializers.ValidationError({"cursor": fault}) from None
@@ -62,6 +65,16 @@ class CursorPages(pagination.CursorPagination):
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         return [_LIMIT, _parameter("cursor", "Where the page begins; part of `next` and `previous`.", type="string")]
+
+
+class NumberedPages(CursorPages):
+    """The same for rows that are told apart by their number alone: latest first."""
+
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:
+        return ("-pk",)
+
+    def is_position(self, text: str) -> bool:
+        return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def _whole_number(request: Request, name: str, default: int, least: int, most: int) -> int:

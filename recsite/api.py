@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from catalog import api as catalog
 from catalog import api_me as me
 from evaluation.api import EvaluationViewSet
+from evaluation.judging.api import ExperimentViewSet, JudgementViewSet, ReviewViewSet
 from recommender import api as recommender
 from recommender.staff_api import TrainingRunViewSet
 
@@ -39,6 +40,9 @@ router.register("me/ratings", me.RatingViewSet, basename="my-rating")
 router.register("me/list", me.ListEntryViewSet, basename="my-list-entry")
 router.register("staff/runs", TrainingRunViewSet, basename="run")
 router.register("staff/evaluations", EvaluationViewSet, basename="evaluation")
+router.register("staff/experiments", ExperimentViewSet, basename="experiment")
+router.register("staff/judgements", JudgementViewSet, basename="judgement")
+router.register("staff/reviews", ReviewViewSet, basename="review")
 
 v1 = [
     *router.urls,

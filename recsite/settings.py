@@ -240,6 +240,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunState": "recommender.models.TrainingRun.State",
         "JobState": "evaluation.models.Job.State",
+        "ExperimentState": "evaluation.judging.models.Experiment.State",
+        "JudgementState": "evaluation.judging.models.Judgement.State",
+        "ReviewState": "evaluation.judging.models.Review.State",
     },
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -93,6 +93,23 @@ def results(experiment: Experiment) -> Results:
     return found
 
 
+def as_dict(found: Results) -> dict[str, Any]:
+    """Results as JSON has them: objects with the names of the attributes, and labels in place of contestants' ids."""
+    return {**_plain(found, found.labels), "labels": list(found.labels.values())}
+
+
+def _plain(value: Any, labels: Mapping[int, str]) -> Any:
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        found = {name: _plain(getattr(value, name), labels) for name in value._fields}
+        named = {
+            name: labels.get(found[name], found[name]) for name in ("contestant", "first", "second") if name in found
+        }
+        return found | named
+    if isinstance(value, Mapping):
+        return {labels.get(key, str(key)): _plain(one, labels) for key, one in value.items()}
+    return [_plain(one, labels) for one in value] if isinstance(value, list | tuple) else value
+
+
 def extremes(experiment: Experiment, n: int = 3) -> tuple[list[Judgement], list[Judgement]]:
     """The `n` lists with the highest and the `n` with the lowest overall score, with their items."""
     lists = (

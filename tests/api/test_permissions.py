@@ -14,10 +14,11 @@ from django.utils import timezone
 from catalog.api_auth import InScope
 from catalog.models import ListEntry, Rating, User
 from catalog.tokens import make_token
-from evaluation.models import Evaluation
+from evaluation.models import Evaluation, Review
 from recommender.models import ServedList, TrainingRun
 from recsite import api
 from tests import factories
+from tests.evaluation.judging import answers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("artifacts_dir")]
 CONTRACT = Path(__file__).resolve().parent.parent.parent / "docs" / "openapi.yaml"
@@ -104,6 +105,21 @@ MATRIX = [
     Endpoint("get", "staff/evaluations/", STAFF),
     Endpoint("get", "staff/evaluations/900001/", STAFF),
     Endpoint("post", "staff/evaluations/", STAFF, {"run_id": 900002}, status=201),
+    Endpoint("get", "staff/experiments/", STAFF),
+    Endpoint("post", "staff/experiments/", STAFF, {"name": "new", "n_users": 1}, status=201),
+    Endpoint("get", "staff/experiments/900001/", STAFF),
+    Endpoint("get", "staff/experiments/900001/results/", STAFF),
+    # It has ended, with a score for every list.
+    Endpoint("post", "staff/experiments/900001/launch/", STAFF, status=409),
+    Endpoint("post", "staff/experiments/900001/cancel/", STAFF, status=409),
+    Endpoint("post", "staff/experiments/900001/resume/", STAFF, status=409),
+    Endpoint("get", "staff/judgements/", STAFF),
+    Endpoint("get", "staff/judgements/900001/", STAFF),
+    Endpoint("get", "staff/reviews/", STAFF),
+    Endpoint("post", "staff/reviews/", STAFF, {"experiment_id": 900001}),
+    # The review is another person's, whoever asks.
+    Endpoint("get", "staff/reviews/900001/", STAFF, status=404),
+    Endpoint("patch", "staff/reviews/900001/", STAFF, {"score": 7}, status=404),
 ]
 ROLES = [
     "anonymous", "owner", "other user", "staff", "staff without rights", "read token", "write token", "staff token",
@@ -121,6 +137,10 @@ def owner() -> User:
     TrainingRun.objects.create(pk=900001, family="paper")
     TrainingRun.objects.create(pk=900002, family="paper", state="ready", has_artifact=True)
     Evaluation.objects.create(pk=900001, run_id=900002, seed=5, state="done", finished_at=timezone.now())
+    ended = answers.experiment(pk=900001, state="done", finished_at=timezone.now(), reviewers_per_item=2)
+    model, person = answers.contestant(ended), answers.subject(ended, [anime])
+    judged = answers.scored(model, person, 7, [anime], pk=900001)
+    Review.objects.create(pk=900001, item=judged.items.get(), reviewer=factories.user("reviewer"))
     return user
 
 
