@@ -10,12 +10,23 @@
     // htmx forgets which button was pressed when a request has to wait for another.
     const button = detail.triggeringEvent?.submitter;
     if (button?.name) detail.parameters[button.name] = button.value;
-    // Signing in or out in another tab changes the token; the cookie always holds the present one.
+    if (detail.verb === "get") return leaveOutWhatIsNotChosen(detail.parameters);
     const token = cookie("csrftoken");
-    if (detail.verb === "get" || !token) return;
+    if (!token) return;
     delete detail.parameters.csrfmiddlewaretoken;
     detail.headers["X-CSRFToken"] = token;
   });
+
+  // The address of a filter set is made to be shared.
+  function leaveOutWhatIsNotChosen(parameters) {
+    for (const name of Object.keys(parameters)) if (parameters[name] === "") delete parameters[name];
+  }
+
+  // Signing in or out in another tab changes the token; the cookie always holds the present one.
+  document.addEventListener("submit", ({ target: { elements } }) => {
+    const token = cookie("csrftoken");
+    if (token && elements.csrfmiddlewaretoken) elements.csrfmiddlewaretoken.value = token;
+  }, true);
 
   // Ratings and lists -----------------------------------------------------------------------------------------
 

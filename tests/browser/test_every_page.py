@@ -41,6 +41,7 @@ MEMBER_PAGES = [
     "/me/ratings/",
     "/me/ratings/?show=plan_to_watch",
     "/me/ratings/?show=dropped",
+    "/me/ratings/?genre=school&type=nope",
     "/me/taste/",
     "/me/data/",
     "/me/data/import/",

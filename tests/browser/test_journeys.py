@@ -94,6 +94,7 @@ def test_filters_act_at_once_and_can_be_shared(page: Page, new_context: NewConte
     expect(page.locator("#count")).to_contain_text("20 anime")
     page.get_by_label("Sort by").select_option("Title")
     expect(page.locator("#results h3").first).to_have_text("AAAA School story 00")
+    expect(page).to_have_url(re.compile(r"/anime/\?genre=school&sort=title$"))
     address = page.url
     other = new_context().new_page()
     other.goto(address)
@@ -157,6 +158,20 @@ def test_a_tab_that_was_open_before_signing_in_still_saves(page: Page, shelf: Sh
     page.get_by_role("button", name=re.compile("^6")).click()
     expect(page.get_by_text(f"You rated {anime.name} 6.")).to_be_visible()
     assert Rating.objects.get(user__username="mika").score == 6
+
+
+def test_a_form_that_was_open_before_signing_in_and_out_can_still_be_sent(page: Page, shelf: Shelf) -> None:
+    page.goto("/accounts/signup/")
+    page.get_by_label("Username").fill("mika")
+    factories.user("other", password=PASSWORD)
+    other = page.context.new_page()
+    sign_in(other, "other")
+    page.context.clear_cookies(name="sessionid")
+    page.get_by_label("Email").fill("mika@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign Up").click()
+    page.wait_for_url("**/")
+    expect(page.locator("header .menu")).to_contain_text("mika")
 
 
 def test_a_tab_whose_session_ended_keeps_the_rating_for_the_next_sign_in(page: Page, shelf: Shelf) -> None:

@@ -434,6 +434,8 @@ def test_my_ratings_and_lists_are_narrowed_by_genre_and_type(member: Client, use
         "/anime/{anime}/similar/",
         "/me/ratings/",
         "/me/ratings/?show=plan_to_watch",
+        "/me/ratings/?q=shelf&genre=action&type=TV&sort=title",
+        "/anime/?q=shelf&decade=2010&score=5",
         "/me/settings/",
         "/me/taste/",
         "/me/data/",
