@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ LOOKS: dict[str, dict[str, object]] = {
     "phone-light": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "has_touch": True},
     "phone-dark": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True},
 }
+TRAINING_TIMEOUT_S = 1800
 TRIGUN = "/anime/6/"
 VISITOR_PAGES = {
     "browse": "/anime/",
@@ -80,6 +82,7 @@ def main() -> None:
     with running_site() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         become_a_member(browser, address)
+        wait_for_the_second_model(browser, address)
         for look, options in LOOKS.items():
             take_all(browser, address, look, options)
         browser.close()
@@ -134,6 +137,19 @@ def become_a_member(browser: Browser, address: str) -> None:
             say(page, anime, f'.rate.large button[value="{score}"]')
         for anime in PLANNED:
             say(page, anime, '.list-status [data-value="plan_to_watch"]')
+
+
+def wait_for_the_second_model(browser: Browser, address: str) -> None:
+    """A new site serves a model that is ready in seconds until a better one is, which alone predicts their ratings."""
+    deadline = time.monotonic() + TRAINING_TIMEOUT_S
+    with context_of(browser, address, {}) as context:
+        page = context.new_page()
+        sign_in(page)
+        while not page.locator("#recommendations .predicted").count():
+            if time.monotonic() > deadline:
+                sys.exit(f"error: no better model after {TRAINING_TIMEOUT_S} s; see {OUT / 'site' / 'log'}")
+            page.wait_for_timeout(2000)
+            page.goto("/")
 
 
 def say(page: Page, anime: int, button: str) -> None:

@@ -23,9 +23,15 @@
   }
 
   // Signing in or out in another tab changes the token; the cookie always holds the present one.
-  document.addEventListener("submit", ({ target: { elements } }) => {
+  // A second click on the button of a form that leaves the page would send it twice.
+  let sent = null;
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
     const token = cookie("csrftoken");
-    if (token && elements.csrfmiddlewaretoken) elements.csrfmiddlewaretoken.value = token;
+    if (form.method !== "post" || form.hasAttribute("hx-post")) return;
+    if (token && form.elements.csrfmiddlewaretoken) form.elements.csrfmiddlewaretoken.value = token;
+    if (sent?.form === form && event.timeStamp - sent.at < 2000) event.preventDefault();
+    else sent = { form, at: event.timeStamp };
   }, true);
 
   // Ratings and lists -----------------------------------------------------------------------------------------

@@ -160,6 +160,16 @@ def test_a_tab_that_was_open_before_signing_in_still_saves(page: Page, shelf: Sh
     assert Rating.objects.get(user__username="mika").score == 6
 
 
+def test_signing_up_with_a_double_click_makes_one_account(page: Page, shelf: Shelf) -> None:
+    page.goto("/accounts/signup/")
+    page.get_by_label("Username").fill("mika")
+    page.get_by_label("Email").fill("mika@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign Up").dblclick()
+    page.wait_for_url("**/")
+    expect(page.locator("header .menu")).to_contain_text("mika")
+
+
 def test_a_form_that_was_open_before_signing_in_and_out_can_still_be_sent(page: Page, shelf: Shelf) -> None:
     page.goto("/accounts/signup/")
     page.get_by_label("Username").fill("mika")
