@@ -177,6 +177,7 @@ def take_all(browser: Browser, address: str, look: str, options: dict[str, objec
         for index, score in ((1, 9), (3, 8), (0, 4)):
             page.locator(".starters .card").nth(index).locator(f'button[value="{score}"]').click()
             page.locator(".notice").wait_for()
+        page.get_by_text("Because of your 3 ratings").wait_for()
         page.locator("[data-close-notice]").click()
         page.evaluate("scrollTo(0, 0)")
         take(page, f"visitor-rated-{look}")
