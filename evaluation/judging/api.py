@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
@@ -26,7 +26,7 @@ VIEW, ADD, RUN = "evaluation.view_experiment", "evaluation.add_experiment", "eva
 VIEW_JUDGEMENT, REVIEW = "evaluation.view_judgement", "evaluation.change_review"
 #: What describes an experiment; the admin's form has the same.
 DESCRIBED = [name for _title, options in FIELDSETS for name in options["fields"]]
-OF_EXPERIMENT = OpenApiParameter("experiment", int, description="Of this experiment alone.")
+MAX_ID = 2**31 - 1
 
 
 class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
@@ -65,6 +65,7 @@ class JudgementSummarySerializer(serializers.ModelSerializer[Judgement]):
     person = serializers.IntegerField(source="subject_id", read_only=True)
     ratings = serializers.CharField(source="subject.stratum", read_only=True, help_text="How many, as a range.")
     metrics = serializers.DictField(child=serializers.FloatField(), read_only=True)
+    preferred = serializers.SerializerMethodField(help_text="Of a pair; null of one list, or without an answer.")
 
     class Meta:
         model = Judgement
@@ -74,6 +75,10 @@ class JudgementSummarySerializer(serializers.ModelSerializer[Judgement]):
             "latency_s", "finished_at",
         ]  # fmt: skip
         read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(choices=Judgement.Preferred.choices, allow_null=True))
+    def get_preferred(self, judgement: Judgement) -> str | None:
+        return judgement.preferred or None
 
 
 class JudgementSerializer(JudgementSummarySerializer):
@@ -112,8 +117,25 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
         return review.item.explanation if review.score is not None else None
 
 
+class JudgementQuerySerializer(serializers.Serializer[Any]):
+    experiment = serializers.IntegerField(
+        min_value=1, max_value=MAX_ID, required=False, help_text="Of this experiment alone."
+    )
+    person = serializers.IntegerField(
+        min_value=1, max_value=MAX_ID, required=False, help_text="Of lists for this person alone."
+    )
+    state = serializers.ChoiceField(choices=Judgement.State.choices, required=False)
+
+
+class ReviewQuerySerializer(serializers.Serializer[Any]):
+    experiment = serializers.IntegerField(
+        min_value=1, max_value=MAX_ID, required=False, help_text="Of this experiment alone."
+    )
+    state = serializers.ChoiceField(choices=Review.State.choices, required=False)
+
+
 class AskedReviewSerializer(serializers.Serializer[Any]):
-    experiment_id = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    experiment_id = serializers.IntegerField(min_value=1, max_value=MAX_ID)
 
 
 class AnswerSerializer(serializers.Serializer[Any]):
@@ -129,6 +151,8 @@ class AnswerSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError("Give one of score, agrees and skip.")
         if "comment" in attrs and "agrees" not in attrs:
             raise serializers.ValidationError({"comment": "It comes with agrees."})
+        if attrs.get("skip") is False:
+            raise serializers.ValidationError({"skip": "Leave it out, or say true."})
         return attrs
 
 
@@ -142,15 +166,13 @@ class ForStaff(viewsets.GenericViewSet[Any]):
     lookup_url_kwarg = "id"
     lookup_value_converter = "int"
 
-    def _of_asked_experiment(self, rows: QuerySet[Any], field: str) -> QuerySet[Any]:
-        asked = self.request.query_params.get("experiment")
-        if asked is None or self.action != "list":
-            return rows
-        try:
-            number = serializers.IntegerField(min_value=1, max_value=2**31 - 1).run_validation(asked)
-        except serializers.ValidationError as error:
-            raise serializers.ValidationError({"experiment": error.detail}) from None
-        return rows.filter(**{field: number})
+    def _asked(self, query: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+        """By what a list is narrowed; nothing where one row is asked for. Raises ValidationError on the query."""
+        if self.action != "list":
+            return {}
+        asked = query(data=self.request.query_params)
+        asked.is_valid(raise_exception=True)
+        return dict(asked.validated_data)
 
 
 @extend_schema_view(
@@ -219,7 +241,7 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ForSta
 @extend_schema_view(
     list=extend_schema(
         summary="Judgements, latest first",
-        parameters=[OF_EXPERIMENT],
+        parameters=[JudgementQuerySerializer],
         responses=JudgementSummarySerializer(many=True),
     ),
     retrieve=extend_schema(summary="One judgement: what was asked, and what the judge said"),
@@ -230,17 +252,18 @@ class JudgementViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ForStaf
     needs: ClassVar = {"list": VIEW_JUDGEMENT, "retrieve": VIEW_JUDGEMENT, "metadata": VIEW_JUDGEMENT}
 
     def get_queryset(self) -> QuerySet[Judgement]:
-        rows = Judgement.objects.select_related("contestant", "against", "subject")
-        if self.action == "list":
-            return self._of_asked_experiment(rows.defer("messages", "raw_answer"), "experiment")
-        return rows.prefetch_related("items")
+        asked = self._asked(JudgementQuerySerializer)
+        if "person" in asked:
+            asked["subject"] = asked.pop("person")
+        rows = Judgement.objects.filter(**asked).select_related("contestant", "against", "subject")
+        return rows.defer("messages", "raw_answer") if self.action == "list" else rows.prefetch_related("items")
 
     def get_serializer_class(self) -> type[JudgementSummarySerializer]:
         return JudgementSummarySerializer if self.action == "list" else JudgementSerializer
 
 
 @extend_schema_view(
-    list=extend_schema(summary="My reviews, latest first", parameters=[OF_EXPERIMENT]),
+    list=extend_schema(summary="My reviews, latest first", parameters=[ReviewQuerySerializer]),
     retrieve=extend_schema(summary="One of my reviews"),
 )
 class ReviewViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ForStaff):
@@ -249,9 +272,11 @@ class ReviewViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ForStaff):
     needs: ClassVar = dict.fromkeys(("list", "retrieve", "metadata", "create", "partial_update"), REVIEW)
 
     def get_queryset(self) -> QuerySet[Review]:
-        rows = Review.objects.filter(reviewer=viewer(self.request))
-        rows = rows.select_related("reviewer", "item__judgement__subject")
-        return self._of_asked_experiment(rows, "item__judgement__experiment")
+        asked = self._asked(ReviewQuerySerializer)
+        if "experiment" in asked:
+            asked["item__judgement__experiment"] = asked.pop("experiment")
+        rows = Review.objects.filter(reviewer=viewer(self.request), **asked)
+        return rows.select_related("reviewer", "item__judgement__subject")
 
     @extend_schema(
         summary="Get the next anime to review",
@@ -286,7 +311,7 @@ class ReviewViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ForStaff):
                 reviewing.rate(review=review, score=said["score"])
             elif "agrees" in said:
                 reviewing.conclude(review=review, agrees=said["agrees"], comment=said.get("comment", ""))
-            elif said["skip"]:
+            else:
                 reviewing.skip(review=review)
         except reviewing.NotPossible as error:
             raise Conflict(str(error)) from error

@@ -104,7 +104,7 @@ def test_judgements_are_read_by_experiment_and_whole(experiment: Experiment) -> 
     whole = viewer.get(f"{JUDGEMENTS}{listed[0]['id']}/").json()
     assert len(whole["items"]) == 3
     assert whole["items"][0]["explanation"].startswith("Because of")
-    for query in ("experiment=x", "experiment=0", "cursor=cD14", "limit=abc"):
+    for query in ("experiment=x", "experiment=0", "person=-1", "state=lost", "cursor=cD14", "limit=abc"):
         refused = viewer.get(f"{JUDGEMENTS}?{query}")
         assert refused.status_code == 400
         assert refused.json()["errors"][0]["pointer"] == f"#/{query.partition('=')[0]}"
@@ -132,7 +132,39 @@ def test_a_review_is_given_blind_first(experiment: Experiment) -> None:
     assert member_of(REVIEWER).get(own).status_code == 404
 
 
-@pytest.mark.parametrize("said", [{}, {"score": 11}, {"score": 5, "skip": True}, {"comment": "x"}, {"agrees": "maybe"}])
+def test_judgements_are_narrowed_by_person_and_state(experiment: Experiment) -> None:
+    viewer, person = member_of(VIEWER), experiment.subjects.all()[0]
+    model, popularity, _random = experiment.contestants.all()
+    answers.preferred(model, popularity, person, "first")
+    of_person = viewer.get(f"{JUDGEMENTS}?person={person.pk}").json()["results"]
+    assert [(one["person"], one["against"], one["preferred"]) for one in of_person] == [
+        (person.pk, "Popularity", "first"),
+        *[(person.pk, None, None)] * 3,
+    ]
+    Judgement.objects.filter(pk=of_person[1]["id"]).update(state="unscored", overall=None, reason="a refusal")
+    unscored = viewer.get(f"{JUDGEMENTS}?experiment={experiment.pk}&state=unscored").json()["results"]
+    assert [(one["id"], one["reason"]) for one in unscored] == [(of_person[1]["id"], "a refusal")]
+
+
+def test_reviews_are_narrowed_by_state_and_experiment(experiment: Experiment) -> None:
+    reviewer = member_of(REVIEWER)
+    body = {"experiment_id": experiment.pk}
+    skipped = reviewer.post(REVIEWS, body, content_type=JSON).json()["id"]
+    reviewer.patch(f"{REVIEWS}{skipped}/", {"skip": True}, content_type=JSON)
+    begun = reviewer.post(REVIEWS, body, content_type=JSON).json()["id"]
+
+    def listed(query: str) -> list[int]:
+        return [one["id"] for one in reviewer.get(f"{REVIEWS}?{query}").json()["results"]]
+
+    assert listed("state=skipped") == [skipped]
+    assert listed(f"experiment={experiment.pk}") == [begun, skipped]
+    assert listed(f"experiment={experiment.pk + 1}") == listed("state=done") == []
+    assert reviewer.get(f"{REVIEWS}?state=lost").json()["errors"][0]["pointer"] == "#/state"
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"score": 11}, {"score": 5, "skip": True}, {"skip": False}, {"comment": "x"}, {"agrees": "maybe"}]
+)
 def test_an_answer_that_makes_no_sense_is_refused(experiment: Experiment, said: dict[str, Any]) -> None:
     reviewer = member_of(REVIEWER)
     begun = reviewer.post(REVIEWS, {"experiment_id": experiment.pk}, content_type=JSON).json()
