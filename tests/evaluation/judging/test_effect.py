@@ -1,8 +1,10 @@
 """Whether a judge tells good from random, whom it prefers, and how far it keeps to what it said."""
 
+import numpy as np
 import pytest
 
 from evaluation.judging import effect
+from evaluation.judging.effect import ListScore
 from evaluation.judging.models import Contestant, Experiment
 from tests.evaluation.judging import answers as rows
 
@@ -115,3 +117,30 @@ def test_the_score_of_lists_is_correlated_with_their_ndcg() -> None:
     assert measured is not None
     assert measured.mean > 0.8
     assert effect.correlation_with_ndcg([], seed=0) is None
+
+
+def share_informative(n_people: int, points_more: float) -> float:
+    """Of 200 experiments whose scores scatter by 1.5 points about 6, and about so much more for a model."""
+    kinds = {1: "run", 2: "popularity", 3: "random"}
+    found = []
+    for seed in range(200):
+        scattered = np.random.default_rng(seed).normal(6, 1.5, (3, n_people)) + np.array([[points_more], [0], [0]])
+        overall = np.clip(np.rint(scattered), 1, 10).astype(int)
+        scores = [
+            ListScore(contestant, person, 0, int(overall[contestant - 1, person]), None)
+            for contestant in kinds
+            for person in range(n_people)
+        ]
+        found.append(effect.separates(effect.effects(scores, kinds, seed=seed)))
+    return sum(found) / len(found)
+
+
+def test_a_judge_that_answers_by_chance_is_seldom_taken_for_informative() -> None:
+    assert share_informative(10, 0) < 0.07
+    assert share_informative(50, 0) < 0.04
+
+
+def test_how_often_a_difference_of_one_point_is_seen() -> None:
+    few, many = share_informative(20, 1), share_informative(50, 1)
+    assert 0.2 < few < 0.4
+    assert 0.6 < many < 0.8
