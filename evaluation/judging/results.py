@@ -83,9 +83,10 @@ class Results(NamedTuple):
 
 def results(experiment: Experiment) -> Results:
     """Those of what is scored and reviewed so far."""
-    state = experiment.judgements.aggregate(n=Count("pk"), last=Max("finished_at"))
-    reviewed = Review.objects.filter(item__judgement__experiment=experiment).aggregate(last=Max("finished_at"))
-    key = f"judging-results:{experiment.pk}:{state['n']}:{_stamp(state['last'])}:{_stamp(reviewed['last'])}"
+    reviews = Review.objects.filter(item__judgement__experiment=experiment)
+    # Numbers too: what people leave behind goes with their account.
+    counted = [rows.aggregate(n=Count("pk"), last=Max("finished_at")) for rows in (experiment.judgements, reviews)]
+    key = ":".join(["judging-results", str(experiment.pk), *(f"{one['n']}:{_stamp(one['last'])}" for one in counted)])
     found: Results | None = cache.get(key)
     if found is None:
         found = _results(experiment)

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from catalog.groups import VIEWER
+from catalog.models import User
 from evaluation.judging import reviewing
 from evaluation.judging.models import Experiment, ItemScore, Judgement
 from evaluation.judging.results import extremes, results
@@ -94,6 +95,16 @@ def test_a_reviewer_who_sees_it_otherwise_lowers_agreement(experiment: Experimen
     assert found.judge_and_people.kappa is not None
     assert found.judge_and_people.kappa.mean < 0.6
     assert found.among_people is None
+
+
+def test_what_a_reviewer_said_leaves_the_results_with_them(experiment: Experiment) -> None:
+    reviewed(experiment, "ab", 4)
+    before = results(experiment)
+    User.objects.get(username="a").delete()  # not who reviewed last
+    after = results(experiment)
+    assert before.judge_and_people
+    assert after.judge_and_people
+    assert (before.judge_and_people.n, after.judge_and_people.n) == (8, 4)
 
 
 def test_the_best_and_the_worst_lists(experiment: Experiment) -> None:
