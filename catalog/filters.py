@@ -3,11 +3,12 @@
 from typing import Any
 
 import django_filters
+from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from catalog.forms import BrowseForm
-from catalog.models import Anime, AnimeQuerySet, AnimeType
+from catalog.models import Anime, AnimeQuerySet, AnimeType, Genre
 from catalog.search import BestFirst, matches
 
 #: Each is a join; nobody wants more at once.
@@ -15,12 +16,30 @@ MAX_GENRES = 8
 MAX_EPISODES = 10_000
 
 
+class SlugsField(forms.CharField):
+    """Slugs of genres that there are, with commas between."""
+
+    def clean(self, value: Any) -> list[str]:
+        slugs = list(dict.fromkeys(filter(None, super().clean(value).split(","))))
+        if len(slugs) > MAX_GENRES:
+            raise forms.ValidationError(f"At most {MAX_GENRES} genres.")
+        known = set(Genre.objects.filter(slug__in=slugs).values_list("slug", flat=True)) if slugs else set()
+        for slug in slugs:
+            if slug not in known:
+                raise forms.ValidationError(f"There is no genre {slug}. The slugs are at /api/v1/genres/.")
+        return slugs
+
+
+class SlugsFilter(django_filters.CharFilter):  # type: ignore[misc]  # the package has no types
+    field_class = SlugsField
+
+
 class AnimeFilter(django_filters.FilterSet):  # type: ignore[misc]  # the package has no types
     q = django_filters.CharFilter(label=_("Any part of a title"), method="by_title", max_length=100)
-    genre = django_filters.CharFilter(
+    genre = SlugsFilter(
         label=_("Slugs of genres, with commas between: those that have all"), method="in_genres", max_length=200
     )
-    without_genre = django_filters.CharFilter(
+    without_genre = SlugsFilter(
         label=_("Slugs of genres, with commas between: those that have none"), method="not_in_genres", max_length=200
     )
     type = django_filters.MultipleChoiceFilter(choices=AnimeType.choices)
@@ -71,18 +90,14 @@ class AnimeFilter(django_filters.FilterSet):  # type: ignore[misc]  # the packag
     def by_title(self, queryset: QuerySet[Anime], name: str, value: str) -> QuerySet[Anime]:
         return queryset  # `qs` searches when all else is filtered
 
-    def in_genres(self, queryset: QuerySet[Anime], name: str, value: str) -> QuerySet[Anime]:
-        for slug in _slugs(value):
+    def in_genres(self, queryset: QuerySet[Anime], name: str, value: list[str]) -> QuerySet[Anime]:
+        for slug in value:
             queryset = queryset.filter(genres__slug=slug)
         return queryset
 
-    def not_in_genres(self, queryset: QuerySet[Anime], name: str, value: str) -> QuerySet[Anime]:
-        return queryset.exclude(genres__slug__in=_slugs(value))
+    def not_in_genres(self, queryset: QuerySet[Anime], name: str, value: list[str]) -> QuerySet[Anime]:
+        return queryset.exclude(genres__slug__in=value)
 
     def by_order(self, queryset: QuerySet[Anime], name: str, value: str) -> QuerySet[Anime]:
         order: list[Any] = [*BrowseForm.SORTS[value][1]]
         return queryset.order_by(*order)
-
-
-def _slugs(value: str) -> list[str]:
-    return list(dict.fromkeys(filter(None, value.split(","))))[:MAX_GENRES]

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from catalog.api_auth import FOR_STAFF, InScope, StaffMay
 from catalog.api_me import IDEMPOTENCY_KEY
 from catalog.api_pages import CursorPages
-from catalog.api_requests import idempotent
+from catalog.api_requests import idempotent, revalidated
 from evaluation import services
 from evaluation.models import Evaluation
 from recommender.models import TrainingRun
@@ -49,6 +49,7 @@ class AskedEvaluationSerializer(serializers.Serializer[Any]):
     n_users = serializers.IntegerField(min_value=1, max_value=100_000, default=500)
 
 
+@revalidated
 @extend_schema_view(
     list=extend_schema(summary="Evaluations, latest first", responses=EvaluationSummarySerializer(many=True)),
     retrieve=extend_schema(summary="One evaluation, with what it measured"),

@@ -125,9 +125,20 @@ class SimilarQuerySerializer(serializers.Serializer[Any]):
     k = serializers.IntegerField(min_value=1, max_value=serving.MAX_K, default=12)
 
 
+class IdsField(serializers.ListField):
+    """A list in JSON; in a query, repeated or with commas between."""
+
+    child = anime_id_field()
+
+    def to_internal_value(self, data: Any) -> list[int]:
+        if isinstance(data, list):
+            data = [part for one in data for part in (one.split(",") if isinstance(one, str) else [one])]
+        return super().to_internal_value(data)
+
+
 class AskedAnimeSerializer(serializers.Serializer[Any]):
-    anime_ids = serializers.ListField(
-        child=anime_id_field(), min_length=1, max_length=serving.MAX_K, help_text="In a query, repeated."
+    anime_ids = IdsField(
+        min_length=1, max_length=serving.MAX_K, help_text="In a query, repeated or with commas between."
     )
 
 

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from catalog.api_auth import FOR_STAFF, Conflict, InScope, StaffMay
 from catalog.api_me import IDEMPOTENCY_KEY, viewer
 from catalog.api_pages import CursorPages
-from catalog.api_requests import idempotent
+from catalog.api_requests import idempotent, revalidated
 from recommender import lifecycle, services
 from recommender.models import TrainingRun
 
@@ -59,6 +59,7 @@ class LaunchSerializer(serializers.Serializer[Any]):
     publishes_itself = serializers.BooleanField(default=True)
 
 
+@revalidated
 @extend_schema_view(
     list=extend_schema(summary="Training runs, latest first", responses=RunSummarySerializer(many=True)),
     retrieve=extend_schema(summary="One training run, and how it goes"),
@@ -99,8 +100,14 @@ class TrainingRunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, views
             raise serializers.ValidationError(error.message_dict) from error
         return Response(RunSerializer(run).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(summary="Cancel a training", description="409 when it has ended.", request=None)
+    @extend_schema(
+        summary="Cancel a training",
+        description="409 when it has ended.",
+        parameters=[IDEMPOTENCY_KEY],
+        request=None,
+    )
     @action(detail=True, methods=["post"])
+    @idempotent
     def cancel(self, request: Request, id: int) -> Response:
         run = self.get_object()
         try:
@@ -110,9 +117,13 @@ class TrainingRunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, views
         return self._again(run)
 
     @extend_schema(
-        summary="Publish a run's model", description="409 when it has none that can be served.", request=None
+        summary="Publish a run's model",
+        description="409 when it has none that can be served.",
+        parameters=[IDEMPOTENCY_KEY],
+        request=None,
     )
     @action(detail=True, methods=["post"])
+    @idempotent
     def publish(self, request: Request, id: int) -> Response:
         run = self.get_object()
         try:
@@ -124,10 +135,12 @@ class TrainingRunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, views
     @extend_schema(
         summary="Publish the model that was served before",
         description="409 when there is none.",
+        parameters=[IDEMPOTENCY_KEY],
         request=None,
         responses=RunSerializer,
     )
     @action(detail=False, methods=["post"], url_path="roll-back")
+    @idempotent
     def roll_back(self, request: Request) -> Response:
         try:
             run = services.roll_back()

@@ -26,7 +26,7 @@ class Nothing(APIView):
     schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        raise NotFound("There is no such address. See /api/docs/.")
+        raise NotFound("There is no such address. All end with a slash, and are listed at /api/docs/.")
 
     def get(self, request: Request, **kwargs: Any) -> Response:
         raise NotImplementedError  # never reached: `initial` answers every method

@@ -93,10 +93,22 @@ def test_a_model_is_measured_once_for_each_seed() -> None:
     assert Evaluation.objects.count() == 1
 
 
-def test_reading_runs_costs_the_same_for_one_and_for_many(django_assert_max_num_queries: Any) -> None:
-    for _ in range(8):
-        TrainingRun.objects.create(family="paper", started_by=factories.user())
+def test_a_roll_back_that_is_sent_again_with_its_key_is_one_roll_back() -> None:
+    anime = factories.anime()
+    _, second, _ = [factories.published_model({anime.pk: [1.0]}) for _ in range(3)]
+    client = member_of(PUBLISHER)
+    answers = [
+        client.post(f"{RUNS}roll-back/", {}, content_type=JSON, headers={"Idempotency-Key": "back"}) for _ in range(2)
+    ]
+    assert [answer.json()["id"] for answer in answers] == [second.pk] * 2
+    assert answers[1].headers["Idempotency-Replayed"] == "true"
+    assert TrainingRun.objects.published().get() == second
+
+
+def test_a_run_that_has_not_changed_is_not_sent_again() -> None:
+    run = TrainingRun.objects.create(family="paper")
     client = member_of(VIEWER)
-    for address in (RUNS, "/api/v1/staff/evaluations/", f"{RUNS}{TrainingRun.objects.first().pk}/"):  # type: ignore[union-attr]
-        with django_assert_max_num_queries(6):
-            assert client.get(address).status_code == 200
+    etag = client.get(f"{RUNS}{run.pk}/").headers["ETag"]
+    assert client.get(f"{RUNS}{run.pk}/", headers={"If-None-Match": etag}).status_code == 304
+    TrainingRun.objects.update(progress=0.5)
+    assert client.get(f"{RUNS}{run.pk}/", headers={"If-None-Match": etag}).status_code == 200

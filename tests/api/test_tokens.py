@@ -118,6 +118,9 @@ def test_pages_of_other_sites_call_only_where_the_site_says_so(client: Client, s
     answer = client.options("/api/v1/anime/", headers=ask).headers
     assert answer["Access-Control-Allow-Origin"] == "https://app.example.org"
     assert "Access-Control-Allow-Credentials" not in answer
+    assert {"authorization", "content-type", "idempotency-key", "if-none-match"} <= {
+        *answer["Access-Control-Allow-Headers"].split(", ")
+    }
     assert "Access-Control-Allow-Origin" not in client.get("/", headers=ask).headers
 
 
