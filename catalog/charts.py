@@ -112,7 +112,7 @@ def bar_chart(text: Text, labels: Sequence[str], groups: Sequence[Bars]) -> str:
         if place % every == 0:
             marks.append(_label("tick", label, frame.px(place) + slot / 2, HEIGHT - BOTTOM + 16))
     names = [group.name for group in groups]
-    return _document(text, frame, marks, names, x_ticks=False)
+    return _document(text, frame, marks, names, are_bars=True)
 
 
 def number_text(value: float) -> str:
@@ -159,8 +159,8 @@ def _share(value: float, low: float, high: float, log: bool) -> float:
     return (value - low) / (high - low) if high > low else 0.5
 
 
-def _document(text: Text, frame: _Frame, marks: Sequence[str], names: Sequence[str], *, x_ticks: bool = True) -> str:
-    legend = _legend(names) if len(names) > 1 else []
+def _document(text: Text, frame: _Frame, marks: Sequence[str], names: Sequence[str], *, are_bars: bool = False) -> str:
+    legend = _legend(names, are_bars) if len(names) > 1 else []
     legend_height = LEGEND_ROW * math.ceil(len(names) / LEGEND_COLUMNS) if legend else 0
     middle = (TOP + HEIGHT - BOTTOM) / 2
     return "".join(
@@ -168,7 +168,7 @@ def _document(text: Text, frame: _Frame, marks: Sequence[str], names: Sequence[s
             f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT + legend_height}" role="img" fill="currentColor"'
             f' font-size="12" xmlns="http://www.w3.org/2000/svg">',
             f"<title>{escape(text.title)}</title><desc>{escape(text.description)}</desc>",
-            *_axes(frame, x_ticks),
+            *_axes(frame, x_ticks=not are_bars),
             *marks,
             _label("label", text.x_label, (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12),
             f'<g transform="translate(14 {middle}) rotate(-90)">{_label("label", text.y_label, 0, 0)}</g>',
@@ -199,7 +199,7 @@ def _bar(frame: _Frame, group: Bars, place: int, label: str, x: float, width: fl
     title = f"<title>{escape(group.name)}, {escape(label)}: {number_text(value)}</title>"
     parts = [
         f'<rect class="chart-bar {_colour(number)}" x="{x:.1f}" y="{top:.1f}" width="{width:.1f}"'
-        f' height="{frame.py(0) - top:.1f}" fill-opacity="{0.85 - 0.2 * (number % 3):.2f}">{title}</rect>'
+        f' height="{frame.py(0) - top:.1f}" fill-opacity="{_opacity(number)}">{title}</rect>'
     ]
     if group.intervals:
         low, high = group.intervals[place]
@@ -215,17 +215,19 @@ def _label(kind: str, text: str, x: float, y: float, anchor: str = "middle") -> 
     return f'<text class="chart-{kind}" text-anchor="{anchor}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
 
 
-def _legend(names: Sequence[str]) -> list[str]:
+def _legend(names: Sequence[str], are_bars: bool) -> list[str]:
     column = (WIDTH - LEFT - RIGHT) / LEGEND_COLUMNS
     parts = []
     for number, name in enumerate(names):
         x = LEFT + column * (number % LEGEND_COLUMNS)
         y = HEIGHT + 8 + LEGEND_ROW * (number // LEGEND_COLUMNS)
         dash = f' stroke-dasharray="{DASHES[number % len(DASHES)]}"' if DASHES[number % len(DASHES)] else ""
-        parts.append(
-            f'<line class="chart-line {_colour(number)}" stroke="currentColor" stroke-width="3"{dash}'
-            f' x1="{x:.1f}" x2="{x + 24:.1f}" y1="{y - 4}" y2="{y - 4}"/>'
-        )
+        if are_bars:
+            look = f'class="chart-bar {_colour(number)}" fill-opacity="{_opacity(number)}"'
+            parts.append(f'<rect {look} x="{x:.1f}" y="{y - 10}" width="24" height="12"/>')
+        else:
+            look = f'class="chart-line {_colour(number)}" stroke="currentColor" stroke-width="3"{dash}'
+            parts.append(f'<line {look} x1="{x:.1f}" x2="{x + 24:.1f}" y1="{y - 4}" y2="{y - 4}"/>')
         parts.append(_label("tick", name, x + 30, y, anchor="start"))
     return parts
 
@@ -242,6 +244,11 @@ def _ticks(low: float, high: float, log: bool) -> list[float]:
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(multiple * power for multiple in (1, 2, 5, 10) if multiple * power >= raw * (1 - 1e-9))
     return [i * step for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+
+
+def _opacity(number: int) -> str:
+    """Of a bar, so that no reader depends on colours."""
+    return f"{0.85 - 0.2 * (number % 3):.2f}"
 
 
 def _colour(number: int) -> str:

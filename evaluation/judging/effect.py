@@ -122,6 +122,11 @@ def effects(scores: Sequence[ListScore], kinds: Mapping[int, str], *, seed: int)
     return [_effect(pk, means[pk], random, 1 - 0.05 / len(others), seed) for pk in others]
 
 
+def can_tell(found: Collection[Effect]) -> bool:
+    """Whether there are enough people with random lists for the judge to pass or to fail."""
+    return any(effect.n_people >= MIN_PEOPLE for effect in found)
+
+
 def separates(found: Collection[Effect]) -> bool:
     """Whether one of these effects is above 0 with its whole interval, on enough people."""
     return any(effect.n_people >= MIN_PEOPLE and effect.cliffs_delta.low > 0 for effect in found)

@@ -57,12 +57,15 @@ class Cost(NamedTuple):
 
 
 class Results(NamedTuple):
-    """Attributes:
-    labels: of the contestants, by id, in their order.
-    is_informative: whether the judge tells a model or popularity from random lists; None without a random control.
-    shares: for each contestant the share of its lists with each score from 1 to 10.
-    judge_and_people, among_people: of the reviews that are done.
-    agreed: the share of reviews that agree with the judge, None without one.
+    """What there is to know of an experiment so far.
+
+    Attributes:
+        labels: of the contestants, by id, in their order.
+        is_informative: whether the judge tells a model or popularity from random lists; None where too few people
+            have random lists.
+        shares: for each contestant the share of its lists with each score from 1 to 10.
+        judge_and_people, among_people: of the reviews that are done.
+        agreed: the share of reviews that agree with the judge, None without one.
     """
 
     labels: Mapping[int, str]
@@ -139,7 +142,7 @@ def _results(experiment: Experiment) -> Results:
     return Results(
         labels={one.pk: one.label for one in contestants},
         n_lists=len(scores),
-        is_informative=effect.separates(effects) if effects else None,
+        is_informative=effect.separates(effects) if effect.can_tell(effects) else None,
         effects=effects,
         means=_means(experiment, scores),
         shares=_shares(scores),

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from catalog.groups import VIEWER
 from catalog.models import User
-from evaluation.judging import reviewing
+from evaluation.judging import effect, reviewing
 from evaluation.judging.models import Experiment, ItemScore, Judgement
 from evaluation.judging.results import extremes, results
 from tests import factories
@@ -70,6 +70,13 @@ def test_scores_by_contestant_and_by_number_of_ratings(experiment: Experiment) -
 def test_a_judge_that_likes_random_lists_as_well_is_not_informative(experiment: Experiment) -> None:
     Judgement.objects.update(overall=5)
     assert results(experiment).is_informative is False
+
+
+def test_of_too_few_people_it_is_not_known(viewer: Client) -> None:
+    few = answers.small(n_people=effect.MIN_PEOPLE - 1)
+    assert results(few).is_informative is None
+    page = viewer.get(reverse("admin:evaluation_experiment_results", args=[few.pk])).content.decode()
+    assert "<strong>Not known</strong>" in page
 
 
 def test_people_and_the_judge_and_people_among_themselves(experiment: Experiment) -> None:
