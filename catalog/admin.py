@@ -13,6 +13,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from catalog.importing.models import ImportJob
 from catalog.models import ADULT_GENRE, Anime, ApiToken, Dataset, Genre, ListEntry, Member, Rating, User
 
 admin.site.site_header = admin.site.site_title = settings.SITE_NAME
@@ -137,6 +138,16 @@ class DatasetAdmin(_ReadOnly):
         members = Member.objects.filter(dataset__in=objs).count()
         counts = {Dataset._meta.verbose_name_plural: len(objs), Member._meta.verbose_name_plural: members}
         return [str(dataset) for dataset in objs], counts, set(), []
+
+
+@admin.register(ImportJob)
+class ImportJobAdmin(_ReadOnly):
+    """What programs of staff asked for through the API, and what came of it."""
+
+    list_display = ["source", "name", "state", "started_by", "created_at", "finished_at"]
+    list_filter = ["state"]
+    list_select_related = ["started_by"]
+    fields = ["source", "name", "state", "error", "report", "started_by", "created_at", "started_at", "finished_at"]
 
 
 @admin.register(Member)

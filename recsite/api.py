@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from catalog import api as catalog
 from catalog import api_me as me
+from catalog.api_imports import ImportJobViewSet
 from evaluation.api import EvaluationViewSet
 from evaluation.judging.api import ExperimentViewSet, JudgementViewSet, ReviewViewSet
 from recommender import api as recommender
@@ -39,6 +40,7 @@ router.register("anime", catalog.AnimeViewSet, basename="anime")
 router.register("me/ratings", me.RatingViewSet, basename="my-rating")
 router.register("me/list", me.ListEntryViewSet, basename="my-list-entry")
 router.register("staff/runs", TrainingRunViewSet, basename="run")
+router.register("staff/imports", ImportJobViewSet, basename="import")
 router.register("staff/evaluations", EvaluationViewSet, basename="evaluation")
 router.register("staff/experiments", ExperimentViewSet, basename="experiment")
 router.register("staff/judgements", JudgementViewSet, basename="judgement")

@@ -39,6 +39,8 @@ SITE_NAME = env.str("SITE_NAME", default="Nakama")
 
 VAR_DIR = embedded.var_dir()
 ARTIFACTS_DIR = Path(env.str("ARTIFACTS_DIR", default=str(VAR_DIR / "artifacts")))
+# Where data sets lie that staff may have loaded by name.
+DATASETS_DIR = Path(env.str("DATASETS_DIR", default=str(VAR_DIR / "datasets")))
 
 DATABASES = {
     "default": {
@@ -241,6 +243,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "RunState": "recommender.models.TrainingRun.State",
+        # Imports have the same states.
         "JobState": "evaluation.models.Job.State",
         "ExperimentState": "evaluation.judging.models.Experiment.State",
         "JudgementState": "evaluation.judging.models.Judgement.State",
@@ -265,6 +268,8 @@ CELERY_TASK_ROUTES = {
     # What was interrupted is found while an hour's report is made.
     "evaluation.tasks.resume_interrupted": {"queue": "default"},
     "evaluation.*": {"queue": "evaluation"},
+    # As long as a measurement, and not for where short tasks run.
+    "catalog.tasks.import_dataset": {"queue": "evaluation"},
 }
 # What a task may take, in seconds: the first ends it with an exception, the second with its process. Tasks that may
 # take longer say so themselves.
@@ -301,6 +306,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "resume interrupted evaluations": {
         "task": "evaluation.tasks.resume_interrupted",
+        "schedule": 60.0,
+        "options": {"expires": 55.0},
+    },
+    "resume interrupted imports": {
+        "task": "catalog.tasks.resume_interrupted_imports",
         "schedule": 60.0,
         "options": {"expires": 55.0},
     },

@@ -1,6 +1,7 @@
 """A data set into the database, in one transaction."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +9,11 @@ from django.contrib.postgres.functions import TransactionNow
 from django.db import connection, transaction
 
 from catalog.importing.catalogue import write_anime, write_metadata
-from catalog.importing.errors import DatasetError
+from catalog.importing.errors import DatasetError, Rejects
 from catalog.importing.members import write_members, write_scores
-from catalog.importing.ratings import Triples
-from catalog.importing.tables import AnimeRow, MetadataRow
+from catalog.importing.ratings import Triples, read_ratings
+from catalog.importing.source import ANIME, METADATA, RATINGS, Source
+from catalog.importing.tables import AnimeRow, MetadataRow, read_anime, read_metadata
 from catalog.models import Anime, Dataset
 
 #: Two imports at once would wait for each other's rows in different orders.
@@ -49,6 +51,30 @@ class Report:
     members_changed: int
     simulated_removed: int
     anime_removed: int
+
+
+@contextmanager
+def contents_of(
+    source: Source,
+    name: str,
+    fingerprint: str,
+    rejects: Rejects,
+    on_bytes: Callable[[int], object] = lambda n: None,
+) -> Iterator[Contents]:
+    """What the files of `source` hold. `on_bytes` is told how many bytes of the ratings each step has read."""
+    with source.open(ANIME) as file:
+        anime = read_anime(file, rejects)
+    metadata = None
+    if source.has(METADATA):
+        with source.open(METADATA) as file:
+            metadata = read_metadata(file, rejects)
+    with source.open(RATINGS) as file:
+        yield Contents(name, fingerprint, False, anime, metadata, read_ratings(file, rejects, on_bytes))
+
+
+def is_loaded(name: str, fingerprint: str) -> bool:
+    """Whether the data set `name` holds these very files."""
+    return Dataset.objects.filter(name=name, fingerprint=fingerprint).exists()
 
 
 @transaction.atomic

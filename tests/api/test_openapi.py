@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import schemathesis
 from django.core.management import call_command
+from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -14,6 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from catalog.importing.models import ImportJob
 from catalog.tokens import make_token
 from evaluation.models import Evaluation
 from recommender.models import TrainingRun
@@ -48,6 +50,7 @@ def caller(request: pytest.FixtureRequest, transactional_db: None) -> dict[str, 
     factories.rating(user, anime)
     factories.list_entry(user, anime)
     run = TrainingRun.objects.create(family="paper")
+    ImportJob.objects.create(source="demo", name="demo", state="done", finished_at=timezone.now(), report={"anime": 1})
     Evaluation.objects.create(run=run, seed=5)
     if request.param == "anonymous":
         return {}

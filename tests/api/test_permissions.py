@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from catalog.api_auth import InScope
 from catalog.groups import GROUPS, PUBLISHER, REVIEWER, TRAINER
+from catalog.importing.models import ImportJob
 from catalog.models import ListEntry, Rating, User
 from catalog.tokens import make_token
 from evaluation.models import Evaluation, Review
@@ -109,6 +110,9 @@ MATRIX = [
     Endpoint("get", "staff/evaluations/", STAFF, groups=GROUPS),
     Endpoint("get", "staff/evaluations/900001/", STAFF, groups=GROUPS),
     Endpoint("post", "staff/evaluations/", STAFF, {"run_id": 900002}, status=201, groups=(TRAINER,)),
+    Endpoint("get", "staff/imports/", STAFF, groups=GROUPS),
+    Endpoint("get", "staff/imports/900001/", STAFF, groups=GROUPS),
+    Endpoint("post", "staff/imports/", STAFF, {"source": "demo"}, status=201, groups=(TRAINER,)),
     Endpoint("get", "staff/experiments/", STAFF, groups=GROUPS),
     Endpoint("post", "staff/experiments/", STAFF, {"name": "new", "n_users": 1}, status=201, groups=(TRAINER,)),
     Endpoint("get", "staff/experiments/900001/", STAFF, groups=GROUPS),
@@ -144,6 +148,7 @@ def owner() -> User:
     TrainingRun.objects.create(pk=900001, family="paper")
     TrainingRun.objects.create(pk=900002, family="paper", state="ready", has_artifact=True)
     Evaluation.objects.create(pk=900001, run_id=900002, seed=5, state="done", finished_at=timezone.now())
+    ImportJob.objects.create(pk=900001, source="demo", name="demo")
     ended = answers.experiment(pk=900001, state="done", finished_at=timezone.now(), reviewers_per_item=2)
     model, person = answers.contestant(ended), answers.subject(ended, [anime])
     judged = answers.scored(model, person, 7, [anime], pk=900001)

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from catalog.importing.models import ImportJob
 from catalog.models import Anime, ListEntry, Rating, User
 from catalog.tokens import make_token
 from evaluation.models import Evaluation, Review
@@ -42,6 +43,8 @@ READS = [
     "staff/runs/900001/",
     "staff/evaluations/?limit={k}",
     "staff/evaluations/900001/",
+    "staff/imports/?limit={k}",
+    "staff/imports/900001/",
     "staff/experiments/?limit={k}",
     "staff/experiments/900001/",
     "staff/judgements/?limit={k}",
@@ -64,6 +67,7 @@ def bodies(k: int) -> dict[str, Any]:
         "me/ratings/bulk/": {"ratings": scores},
         "me/list/": {"anime_id": k, "status": "dropped"},
         "me/list/bulk/": {"entries": [{"anime_id": pk, "status": "completed"} for pk in ids]},
+        "staff/imports/": {"source": "demo"},
         "staff/evaluations/": {"run_id": 900001, "seed": 77},
     }
 
@@ -85,6 +89,7 @@ def boss() -> User:
     TrainingRun.objects.filter(pk=900_001).update(state="ready", has_artifact=True)
     Evaluation.objects.bulk_create([Evaluation(pk=900_000 + i, run_id=900_001, seed=i) for i in range(110)])
     ServedList.objects.create(key=LIST_ID, user=user, anime_ids=[row.pk for row in rows])
+    ImportJob.objects.bulk_create([ImportJob(pk=900_000 + i, source="demo", started_by=user) for i in range(110)])
     for number in range(900_001, 900_011):
         experiment = answers.experiment(pk=number)
         experiment.runs.set([900_001])

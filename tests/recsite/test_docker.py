@@ -16,7 +16,7 @@ DOCKER = embedded.BASE_DIR / "docker"
 PROGRAMS = Path(sys.prefix) / "bin"
 STORES = {"postgres", "valkey"}
 # Set by the image, or of no use in a container.
-NOT_PASSED_ON = {"ARTIFACTS_DIR", "DATASET", "DEBUG", "HOST", "PORT", "VAR_DIR"}
+NOT_PASSED_ON = {"ARTIFACTS_DIR", "DATASET", "DATASETS_DIR", "DEBUG", "HOST", "PORT", "VAR_DIR"}
 
 
 @pytest.fixture(scope="module")

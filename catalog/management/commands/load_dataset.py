@@ -3,7 +3,7 @@
 import csv
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,10 +18,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from catalog.importing import demo
 from catalog.importing.errors import DatasetError, Rejects
 from catalog.importing.kaggle import download
-from catalog.importing.load import Contents, Report, load, refuse_beside_real
-from catalog.importing.ratings import Triples, read_ratings
-from catalog.importing.source import ANIME, METADATA, RATINGS, Source
-from catalog.importing.tables import read_anime, read_metadata
+from catalog.importing.load import Report, contents_of, is_loaded, load, refuse_beside_real
+from catalog.importing.source import RATINGS, Source
 from catalog.models import Dataset
 
 
@@ -65,7 +63,7 @@ class Command(BaseCommand):
         else:
             source = Source(download() if path == "kaggle" else Path(path).expanduser())
             fingerprint, name = source.fingerprint(), options["name"]
-        if not options["force"] and Dataset.objects.filter(name=name, fingerprint=fingerprint).exists():
+        if not options["force"] and is_loaded(name, fingerprint):
             self.stdout.write(f"Data set {name} is loaded already; these files hold nothing new.")
             return
         if not path or path == "demo":
@@ -73,24 +71,19 @@ class Command(BaseCommand):
             self.stdout.write("Making the demo: the real catalogue, and simulated raters")
             self._report(load(demo.contents(), self._step))
             return
-        with _rejects(options["skip_bad"]) as rejects:
-            report = load(self._read(source, name, fingerprint, rejects), self._step)
+        self.stdout.write(f"Loading {source.path}")
+        with (
+            _rejects(options["skip_bad"]) as rejects,
+            _progress(source) as on_bytes,
+            contents_of(source, name, fingerprint, rejects, on_bytes) as contents,
+        ):
+            report = load(contents, self._step)
         self._report(report)
         if options["skip_bad"]:
             self.stdout.write(f"  {rejects.count:,} bad lines were left out and written to {options['skip_bad']}")
 
     def _step(self, text: str) -> None:
         self.stdout.write(f"  {text}")
-
-    def _read(self, source: Source, name: str, fingerprint: str, rejects: Rejects) -> Contents:
-        self.stdout.write(f"Loading {source.path}")
-        with source.open(ANIME) as file:
-            anime = read_anime(file, rejects)
-        metadata = None
-        if source.has(METADATA):
-            with source.open(METADATA) as file:
-                metadata = read_metadata(file, rejects)
-        return Contents(name, fingerprint, False, anime, metadata, _read_with_progress(source, rejects))
 
     def _report(self, report: Report) -> None:
         numbers = {name: f"{number:,}" for name, number in asdict(report).items()}
@@ -114,15 +107,14 @@ class Command(BaseCommand):
         )
 
 
-def _read_with_progress(source: Source, rejects: Rejects) -> Iterator[Triples]:
+@contextmanager
+def _progress(source: Source) -> Iterator[Callable[[int], object]]:
+    """A bar on the screen, and what to tell how many bytes of the ratings have been read."""
     columns = (TextColumn("  reading rating.csv"), BarColumn(), TextColumn("{task.percentage:.0f}%"))
     console = Console(stderr=True)
-    with (
-        Progress(*columns, TimeRemainingColumn(), console=console, disable=not sys.stderr.isatty()) as progress,
-        source.open(RATINGS) as file,
-    ):
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("", total=source.size(RATINGS))
-        yield from read_ratings(file, rejects, lambda n: progress.advance(task, n))
+        yield lambda n: progress.advance(task, n)
 
 
 @contextmanager
