@@ -39,6 +39,8 @@ class CursorPages(pagination.CursorPagination):
     page_size = DEFAULT_LIMIT
     page_size_query_param = "limit"
     max_page_size = MAX_LIMIT
+    #: Rows of one time are told apart by how many of them came before; at a smaller number the pages would repeat.
+    offset_cutoff = MAX_OFFSET
 
     def get_page_size(self, request: Request) -> int:
         return _whole_number(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)

@@ -16,6 +16,7 @@ from recommender.models import ListEvent
 MAX_RATINGS = 5000
 MAX_GENRES = 8
 MAX_EVENTS = 500
+MAX_EXCLUDED = 1000
 
 
 def _scores(ratings: list[dict[str, int]]) -> dict[int, int]:
@@ -47,6 +48,17 @@ class TypesField(WordsField):
         if unknown := sorted({*types} - {*AnimeType.values}):
             raise serializers.ValidationError(f"There is no type {unknown[0]}. Types: {', '.join(AnimeType.values)}.")
         return types
+
+
+class IdsField(serializers.ListField):
+    """A list in JSON; in a query, repeated or with commas between."""
+
+    child = anime_id_field()
+
+    def to_internal_value(self, data: Any) -> list[int]:
+        if isinstance(data, list):
+            data = [part for one in data for part in (one.split(",") if isinstance(one, str) else [one])]
+        return super().to_internal_value(data)
 
 
 class NumberField(serializers.FloatField):
@@ -111,6 +123,7 @@ class QuerySerializer(ControlsSerializer):
     offset = serializers.IntegerField(
         min_value=0, max_value=serving.MAX_OFFSET, default=0, help_text="How many of the best to pass over."
     )
+    exclude = IdsField(required=False, max_length=MAX_EXCLUDED, help_text="MyAnimeList ids of anime to leave out.")
     explain = serializers.BooleanField(default=True, help_text="Whether reasons come (`because`).")
 
 
@@ -123,17 +136,6 @@ class StatelessQuerySerializer(QuerySerializer):
 
 class SimilarQuerySerializer(serializers.Serializer[Any]):
     k = serializers.IntegerField(min_value=1, max_value=serving.MAX_K, default=12)
-
-
-class IdsField(serializers.ListField):
-    """A list in JSON; in a query, repeated or with commas between."""
-
-    child = anime_id_field()
-
-    def to_internal_value(self, data: Any) -> list[int]:
-        if isinstance(data, list):
-            data = [part for one in data for part in (one.split(",") if isinstance(one, str) else [one])]
-        return super().to_internal_value(data)
 
 
 class AskedAnimeSerializer(serializers.Serializer[Any]):

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from catalog.models import Anime, ListEntry, Rating, User
 from tests import factories
@@ -79,6 +80,20 @@ def test_a_rating_is_written_replaced_and_taken_back(signed_in: Client, user: Us
     assert not Rating.objects.exists()
 
 
+def test_pages_join_where_thousands_of_rows_have_one_time(signed_in: Client, user: User) -> None:
+    Anime.objects.bulk_create([Anime(mal_id=pk, name=f"Anime {pk}") for pk in range(1, 1301)])
+    Rating.objects.bulk_create([Rating(user=user, anime_id=pk, score=5) for pk in range(1, 1301)])
+    Rating.objects.update(rated_at=timezone.now())
+    address: str | None = "/api/v1/me/ratings/?limit=100"
+    met: list[int] = []
+    for _page in range(13):
+        page = signed_in.get(address).json()
+        met += [row["anime_id"] for row in page["results"]]
+        address = page["next"]
+    assert address is None
+    assert sorted(met) == list(range(1, 1301))
+
+
 def test_a_list_entry_is_written_and_replaced(signed_in: Client, user: User, shelf: list[Anime]) -> None:
     signed_in.put("/api/v1/me/list/3/", {"status": "watching"}, content_type=JSON)
     signed_in.put("/api/v1/me/list/3/", {"status": "dropped"}, content_type=JSON)
@@ -105,6 +120,7 @@ def test_a_list_entry_is_written_and_replaced(signed_in: Client, user: User, she
         ("get", "/api/v1/recommendations/?novelty=1.1", None, "#/novelty"),
         ("get", "/api/v1/recommendations/?min_year=2005&max_year=2004", None, "#/max_year"),
         ("get", "/api/v1/recommendations/?offset=501", None, "#/offset"),
+        ("get", "/api/v1/recommendations/?exclude=1,x", None, "#/exclude/1"),
         ("post", "/api/v1/recommendations/", {"ratings": [], "genres": ["no-such"]}, "#/genres"),
         ("get", "/api/v1/anime/?min_score=high", None, "#/min_score"),
         ("get", "/api/v1/anime/?genre=action,no-such", None, "#/genre"),
@@ -190,6 +206,18 @@ def test_a_list_is_narrowed_in_query_and_body(client: Client, shelf: list[Anime]
     by_body = client.post("/api/v1/recommendations/", {"ratings": [], **wanted}, content_type=JSON)
     assert found(by_query) == found(by_body) == [(1, 1), (2, 3)]
     assert found(client.get("/api/v1/recommendations/", {"k": 2, "offset": 2})) == [(3, 3), (4, 4)]
+
+
+def test_anime_are_left_out_by_their_ids(client: Client, shelf: list[Anime]) -> None:
+    def found(response: Any) -> list[int]:
+        return [item["anime"]["id"] for item in response.json()["results"]]
+
+    factories.published_model({anime.pk: [1.0, anime.pk / 10] for anime in shelf})
+    address, asked = "/api/v1/recommendations/", {"ratings": [{"anime_id": 1, "score": 9}], "k": 2}
+    first, _second = found(client.post(address, asked, content_type=JSON))
+    assert first not in found(client.post(address, {**asked, "exclude": [first, 4444]}, content_type=JSON))
+    assert found(client.get(address + "?k=2&exclude=1,3")) == [2, 4]
+    assert found(client.get(address + "?k=2&exclude=1&exclude=2")) == [3, 4]
 
 
 def test_ratings_in_the_request_give_a_list_without_an_account(client: Client, shelf: list[Anime]) -> None:
