@@ -199,21 +199,35 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ForSta
         return self._again(experiment, status.HTTP_201_CREATED)
 
     @extend_schema(
-        summary="Launch a draft", description="409 when it is none, or no judge is configured.", request=None
+        summary="Launch a draft",
+        description="409 when it is none, or no judge is configured.",
+        parameters=[IDEMPOTENCY_KEY],
+        request=None,
     )
     @action(detail=True, methods=["post"])
+    @idempotent
     def launch(self, request: Request, id: int) -> Response:
         return self._after(services.launch)
 
-    @extend_schema(summary="Cancel an experiment", description="409 when it does not run.", request=None)
+    @extend_schema(
+        summary="Cancel an experiment",
+        description="409 when it does not run.",
+        parameters=[IDEMPOTENCY_KEY],
+        request=None,
+    )
     @action(detail=True, methods=["post"])
+    @idempotent
     def cancel(self, request: Request, id: int) -> Response:
         return self._after(services.cancel)
 
     @extend_schema(
-        summary="Ask again for what has no score", description="409 when it runs, or all is scored.", request=None
+        summary="Ask again for what has no score",
+        description="409 when it runs, or all is scored.",
+        parameters=[IDEMPOTENCY_KEY],
+        request=None,
     )
     @action(detail=True, methods=["post"])
+    @idempotent
     def resume(self, request: Request, id: int) -> Response:
         return self._after(services.resume)
 
@@ -281,9 +295,11 @@ class ReviewViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ForStaff):
     @extend_schema(
         summary="Get the next anime to review",
         description="What was begun comes back until it is answered. 409 when nothing is left.",
+        parameters=[IDEMPOTENCY_KEY],
         request=AskedReviewSerializer,
         responses={200: ReviewSerializer},
     )
+    @idempotent
     def create(self, request: Request) -> Response:
         asked = AskedReviewSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
