@@ -16,7 +16,7 @@ from recommender.models import ListEvent
 MAX_RATINGS = 5000
 MAX_GENRES = 8
 MAX_EVENTS = 500
-MAX_EXCLUDED = 1000
+MAX_EXCLUDED = 500
 
 
 def _scores(ratings: list[dict[str, int]]) -> dict[int, int]:

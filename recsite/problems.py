@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpResponse, JsonResponse
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.views import exception_handler
 
 from catalog.api_requests import BodyTooLarge
@@ -18,6 +19,8 @@ def problem_details(error: Exception, context: dict[str, Any]) -> HttpResponse |
     """DRF's answer to `error`, rewritten; None for what DRF does not answer, which stays a server error."""
     if isinstance(error, RequestDataTooBig):  # where Django read the body before the API's parser did
         error = BodyTooLarge()
+    elif isinstance(error, TooManyFieldsSent):
+        error = ParseError(f"The query has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} parameters.")
     response = exception_handler(error, context)
     if response is None:
         return None

@@ -40,7 +40,7 @@ def test_an_experiment_is_described_launched_and_cancelled(settings: Any) -> Non
     assert (described["state"], described["created_by"], described["n_users"]) == ("draft", "trainer", 5)
     own = f"{EXPERIMENTS}{described['id']}/"
     assert trainer.post(f"{own}cancel/").status_code == 409
-    again = [trainer.post(f"{own}launch/", headers={"Idempotency-Key": "once"}) for _ in range(2)]
+    again = [trainer.post(f"{own}launch/", headers={"Idempotency-Key": "once"}, content_type=JSON) for _ in range(2)]
     assert [(one.status_code, one.json()["state"]) for one in again] == [(200, "preparing")] * 2
     assert trainer.post(f"{own}launch/").status_code == 409
     assert trainer.post(f"{own}cancel/").json()["state"] == "cancelled"
