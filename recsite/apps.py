@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class RecsiteConfig(AppConfig):
@@ -6,3 +7,8 @@ class RecsiteConfig(AppConfig):
 
     def ready(self) -> None:
         from recsite import checks, task_metrics  # noqa: F401  they register what they hold
+
+        if settings.TRACED:
+            from recsite import tracing  # brings what a process that is not traced need not load
+
+            tracing.start()

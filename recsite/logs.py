@@ -27,21 +27,29 @@ class RequestLog(RequestMiddleware):
     @staticmethod
     def format_request(request: HttpRequest) -> str:
         """Method and path: a query may hold what a person typed."""
-        path = _SECRET.sub(r"\1…", request.path)
-        return f"{request.method} {path}"
+        return f"{request.method} {without_secrets(request.path)}"
 
 
-def configuration(*, as_json: bool, level: str) -> dict[str, Any]:
-    """Django's `LOGGING`; also sets structlog up, whose records go the same way."""
+def without_secrets(path: str) -> str:
+    """An address's path as it may be written down."""
+    return _SECRET.sub(r"\1…", path)
+
+
+def configuration(*, as_json: bool, level: str, traced: bool = False) -> dict[str, Any]:
+    """Django's `LOGGING`; also sets structlog up, whose records go the same way.
+
+    Where requests and tasks are traced, a record names the trace that it belongs to.
+    """
+    shared = [*_SHARED, _name_trace] if traced else _SHARED
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
     json_formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
-        "foreign_pre_chain": _SHARED,
+        "foreign_pre_chain": shared,
         "processors": [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
@@ -64,3 +72,12 @@ def configuration(*, as_json: bool, level: str) -> dict[str, Any]:
             "django_structlog": {"level": logging.INFO if as_json else logging.ERROR},
         },
     }
+
+
+def _name_trace(logger: Any, method: str, record: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    from opentelemetry import trace  # only where it is used
+
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        record["trace_id"] = trace.format_trace_id(context.trace_id)
+    return record

@@ -353,9 +353,11 @@ STORAGES = {
 
 # Being watched --------------------------------------------------------------------------------------------
 
+TRACED = bool(env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""))
 LOGGING = logs.configuration(
     as_json=env.str("LOG_FORMAT", default="line" if INSECURE_HTTP else "json") == "json",
     level=env.str("LOG_LEVEL", default="INFO"),
+    traced=TRACED,
 )
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 # Nobody's address or number is in the logs.
