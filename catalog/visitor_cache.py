@@ -75,7 +75,7 @@ def _key(request: SiteRequest) -> str:
 def code_state() -> str:
     """Changes with any file of the site: a page names static files that a newer site may not have."""
     digest = hashlib.sha256()
-    for package in ("catalog", "evaluation", "recommender", "recsite"):
+    for package in ("catalog", "common", "evaluation", "recommender", "recsite"):
         for path in sorted((settings.BASE_DIR / package).rglob("*.*")):
             found = path.stat()
             if path.suffix != ".pyc" and not path.is_dir():

@@ -66,6 +66,7 @@ SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 
 INSTALLED_APPS = [
     "recsite",
+    "common",
     "catalog",
     "recommender",
     "evaluation",

@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+PIP = [PYTHON, "-m", "pip", "--disable-pip-version-check"]
 LOG = ROOT / "var" / "log" / "setup.log"
 
 
@@ -43,18 +44,20 @@ def main() -> None:
 
 
 def works() -> bool:
-    """Whether `.venv` is whole, and was made here: moved or copied, its scripts would start another Python."""
+    """Whether `.venv`, or what it links to, is whole and was made where it lies: copied, its scripts start another Python."""
     config = VENV / "pyvenv.cfg"
-    if not config.exists() or str(VENV) not in config.read_text():
+    if not config.exists() or not any(str(path) in config.read_text() for path in (VENV, VENV.resolve())):
         return False
-    if sys.prefix == str(VENV):  # this is its Python
+    if Path(sys.prefix).resolve() == VENV.resolve():  # this is its Python
         return True
     return PYTHON.exists() and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
 
 
 def make_venv() -> None:
-    """Make an empty virtual environment, in place of a broken one."""
+    """Make an empty virtual environment in place of a broken one. A broken link goes; what it leads to stays."""
     start = time.monotonic()
+    if VENV.is_symlink():
+        VENV.unlink()
     shutil.rmtree(VENV, ignore_errors=True)
     base = getattr(sys, "_base_executable", sys.executable)
     made = subprocess.run([base, "-m", "venv", VENV], capture_output=True, text=True)
@@ -66,7 +69,12 @@ def make_venv() -> None:
 
 
 def install(name: str) -> None:
-    """Install one requirements file, hashes checked, counting the packages."""
+    """Install one requirements file, hashes checked, counting the packages.
+
+    The compiled files name every package, so pip resolves nothing (`--no-deps`): its resolver leaves a pinned release,
+    and the hashes, as soon as there is a newer one of a package that another asks for with an extra. `pip check` then
+    holds that nothing is missing.
+    """
     start = time.monotonic()
     total = len(re.findall(r"^[A-Za-z0-9].*==", (ROOT / name).read_text(), re.MULTILINE))
     before = installed()
@@ -74,7 +82,7 @@ def install(name: str) -> None:
         print(f"  Packages: {total} from {name}, which takes some minutes …", flush=True)
     with LOG.open("w") as log:
         process = subprocess.Popen(
-            [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--require-hashes", "-r", name],
+            [*PIP, "install", "--no-deps", "--require-hashes", "-r", name],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -89,6 +97,10 @@ def install(name: str) -> None:
     if process.returncode:
         errors = [line for line in LOG.read_text().splitlines() if line.startswith("ERROR")]
         sys.exit(f"\nerror: {name} could not be installed. {' '.join(errors[:1])} The whole story is in {LOG}.")
+    check = subprocess.run([*PIP, "check"], capture_output=True, text=True)
+    if check.returncode:
+        faults = "; ".join(check.stdout.splitlines()[:3])
+        sys.exit(f"\nerror: {name} does not fit together: {faults}. Compile it again with `make requirements`.")
     report("Packages", f"{name} installed", start)
 
 

@@ -1,0 +1,1 @@
+"""What every app of the site needs to keep, and what knows no anime."""
