@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def works() -> bool:
-    """Whether `.venv`, or what it links to, is whole and was made where it lies: copied, its scripts start another Python."""
+    """Whether `.venv`, or what it links to, is whole and lies where it was made: copied, it starts another Python."""
     config = VENV / "pyvenv.cfg"
     if not config.exists() or not any(str(path) in config.read_text() for path in (VENV, VENV.resolve())):
         return False

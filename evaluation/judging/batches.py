@@ -19,7 +19,7 @@ from evaluation.judging.endpoint import Answer, Endpoint, JudgeUnavailable
 from evaluation.judging.models import Batch, Experiment, Judgement
 from evaluation.judging.questions import NoScore, Question, endpoint_of, question_of
 from evaluation.judging.schema import BadAnswer, json_schema, pair_json_schema, parse, parse_pair
-from evaluation.judging.transport import Failure, Reply, connected, failures
+from evaluation.judging.transport import Failure, Reply, connected, counted, failures
 from recommender import locks
 
 logger = logging.getLogger(__name__)
@@ -121,9 +121,8 @@ def _line(judgement: Judgement, batch: Batch, endpoint: Endpoint) -> dict[str, A
 
 
 def _need(asked: Question, endpoint: Endpoint) -> budget.Sum:
-    """The most that the request can take. Nothing is repaired within a batch, so that half of an estimate bounds it."""
-    most = limits.estimate(asked.prompt, asked.ids, endpoint)
-    return budget.of_tokens(most.tokens_in // 2, most.tokens_out // 2, endpoint)
+    """The most that the request can take: one answer, since nothing is repaired within a batch."""
+    return budget.of_tokens(*limits.estimate_of_one(asked.prompt, asked.ids, endpoint), endpoint)
 
 
 def _is_taken_in(batch: Batch, endpoint: Endpoint) -> bool:
@@ -161,7 +160,7 @@ def _take_in(judgement: Judgement, line: Mapping[str, Any] | None, status: str, 
     error: BadAnswer | JudgeUnavailable
     try:
         reply = _reply(line, status)
-        tokens_in, tokens_out = reply.tokens_in, reply.tokens_out
+        tokens_in, tokens_out = reply.tokens or _reserved(judgement, endpoint)
         raw = text_of(reply, endpoint)
         verdict = parse_pair(raw) if judgement.against_id else parse(raw, judgement.shown)
         answer: Answer[Any] = Answer(verdict, raw, tokens_in, tokens_out, 0.0, 1, MODES[0])
@@ -176,6 +175,12 @@ def _take_in(judgement: Judgement, line: Mapping[str, Any] | None, status: str, 
     answers.ask_again(judgement, {}, error, endpoint)
 
 
+def _reserved(judgement: Judgement, endpoint: Endpoint) -> limits.Tokens:
+    """What was reserved for the judgement (see `_need`), for an answer whose server does not say what it took."""
+    tokens_out = min(endpoint.max_tokens, judgement.tokens_reserved)
+    return limits.Tokens(judgement.tokens_reserved - tokens_out, tokens_out)
+
+
 def _reply(line: Mapping[str, Any] | None, status: str) -> Reply:
     """What a line of the server's file says.
 
@@ -187,14 +192,13 @@ def _reply(line: Mapping[str, Any] | None, status: str) -> Reply:
         reason = f"HTTP {response['status_code']}" if response.get("status_code") else f"the batch is {status}"
         raise JudgeUnavailable(f"no answer in the batch ({reason})", retry_after=0.0)
     try:
-        choice, usage = response["body"]["choices"][0], response["body"].get("usage") or {}
+        choice = response["body"]["choices"][0]
         message = choice["message"]
         return Reply(
             message.get("content") or "",
             choice.get("finish_reason") or "",
             message.get("refusal") or "",
-            int(usage.get("prompt_tokens", 0)),
-            int(usage.get("completion_tokens", 0)),
+            counted(response["body"].get("usage")),
         )
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         raise JudgeUnavailable("the server's answer is no chat completion", retry_after=0.0) from None

@@ -53,12 +53,14 @@ def judge(
         JudgeUnavailable: no answer; `retry_after` says whether and when to ask again.
         BadAnswer: an answer that cannot be used, also after the judge was told what is wrong with it.
     """
-    return _Asking(prompt, settings, wait, json_schema(ids), lambda raw: parse(raw, ids)).answer()
+    most = limits.estimate_of_one(prompt, ids, settings)
+    return _Asking(prompt, settings, wait, json_schema(ids), lambda raw: parse(raw, ids), most).answer()
 
 
 def judge_pair(prompt: Prompt, *, settings: Endpoint, wait: limits.Wait = time.sleep) -> Answer[PairVerdict]:
     """Has two lists compared (a prompt of `prompts.build_pair`). Raises as `judge` does."""
-    return _Asking(prompt, settings, wait, pair_json_schema(), parse_pair).answer()
+    most = limits.estimate_of_one(prompt, (), settings)
+    return _Asking(prompt, settings, wait, pair_json_schema(), parse_pair, most).answer()
 
 
 def text_of(reply: Reply, endpoint: Endpoint) -> str:
@@ -92,6 +94,8 @@ class _Asking(Generic[Found]):
     wait: limits.Wait
     schema: dict[str, Any]
     read: Callable[[str], Found]
+    # What an answer is counted as where the server does not say.
+    estimate: limits.Tokens
     tokens_in: int = 0
     tokens_out: int = 0
     attempts: int = 0
@@ -148,8 +152,9 @@ class _Asking(Generic[Found]):
                     failure = error
                 else:
                     self.latency_s = time.monotonic() - started
-                    self.tokens_in += reply.tokens_in
-                    self.tokens_out += reply.tokens_out
+                    tokens = reply.tokens or self.estimate
+                    self.tokens_in += tokens.tokens_in
+                    self.tokens_out += tokens.tokens_out
                     self._remember()
                     return text_of(reply, self.endpoint)
             self._after(failure)

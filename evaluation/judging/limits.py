@@ -151,3 +151,10 @@ def estimate(prompt: Prompt, ids: Sequence[int], endpoint: Endpoint) -> Tokens:
     once = asked + 2 * schema + 64 * (len(prompt.messages) + 2)
     # The repair shows the model everything again, with its first answer between.
     return Tokens(2 * once + endpoint.max_tokens + 1024, 2 * endpoint.max_tokens)
+
+
+def estimate_of_one(prompt: Prompt, ids: Sequence[int], endpoint: Endpoint) -> Tokens:
+    """The most that one answer can take: half of `estimate`, which holds a second one. Counted for an answer whose
+    server does not say what it took, so that a budget bounds those too."""
+    both = estimate(prompt, ids, endpoint)
+    return Tokens(both.tokens_in // 2, both.tokens_out // 2)

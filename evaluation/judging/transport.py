@@ -10,17 +10,20 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from evaluation.judging.endpoint import Endpoint
+from evaluation.judging.limits import Tokens
 from evaluation.judging.prompts import Message
+
+#: The names that servers give the tokens of a question and of an answer in `usage`.
+_NAMES_IN, _NAMES_OUT = ("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens", "generation_tokens")
 
 
 class Reply(NamedTuple):
-    """What a server answered: the text, why it stopped, its refusal if any, and tokens (0 where it does not count)."""
+    """What a server answered: the text, why it stopped, its refusal if any, and tokens (None where it counts none)."""
 
     text: str
     finish: str
     refusal: str
-    tokens_in: int
-    tokens_out: int
+    tokens: Tokens | None
 
 
 class Failure(Exception):
@@ -95,31 +98,44 @@ def _client(base_url: str, api_key: str, timeout_s: float) -> Any:
 
 def whole(completion: Any) -> Reply:
     """What a chat completion of the SDK says."""
-    choice, usage = completion.choices[0], completion.usage
+    choice = completion.choices[0]
     return Reply(
         choice.message.content or "",
         choice.finish_reason or "",
         getattr(choice.message, "refusal", None) or "",
-        int(usage.prompt_tokens) if usage else 0,
-        int(usage.completion_tokens) if usage else 0,
+        counted(completion.usage),
     )
 
 
+def counted(usage: Any) -> Tokens | None:
+    """The tokens in a server's `usage`, of the SDK or as JSON; None where it is missing, empty or says nothing of use.
+
+    An answer without a count was paid for all the same, so it is never a reason to throw the answer away.
+    """
+    fields = usage if isinstance(usage, Mapping) else getattr(usage, "model_dump", dict)()
+    numbers = []
+    for names in (_NAMES_IN, _NAMES_OUT):
+        given = [value for name in names if isinstance(value := fields.get(name), int) and value >= 0]
+        numbers.append(max(given, default=0))
+    # Every question has tokens: a server that says 0 does not count.
+    return Tokens(*numbers) if numbers[0] else None
+
+
 def _in_pieces(client: Any, request: dict[str, Any], deadline: float) -> Reply:
-    text, refusal, finish, tokens_in, tokens_out = "", "", "", 0, 0
+    text, refusal, finish = "", "", ""
+    tokens: Tokens | None = None
     pieces = client.chat.completions.create(**request, stream=True, stream_options={"include_usage": True})
     for piece in pieces:
         if time.monotonic() > deadline:
             raise Failure("the answer did not end in time")
-        if piece.usage:
-            tokens_in, tokens_out = int(piece.usage.prompt_tokens), int(piece.usage.completion_tokens)
+        tokens = counted(piece.usage) or tokens
         for choice in piece.choices[:1]:
             text += choice.delta.content or ""
             refusal += getattr(choice.delta, "refusal", None) or ""
             finish = choice.finish_reason or finish
     if not finish:
         raise Failure("the connection broke in the middle of the answer")
-    return Reply(text, finish, refusal, tokens_in, tokens_out)
+    return Reply(text, finish, refusal, tokens)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -51,7 +51,7 @@ class BatchServer(LLMServer):
         message = {"role": "assistant", "content": text, "refusal": refusal}
         body = {
             "choices": [{"index": 0, "finish_reason": finish, "message": message}],
-            "usage": {"prompt_tokens": 100, "completion_tokens": 50},
+            **self.usage,
         }
         return {"custom_id": line["custom_id"], "response": {"status_code": 200, "body": body}}
 

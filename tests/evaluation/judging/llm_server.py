@@ -7,10 +7,16 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
 #: What may go wrong with a request; the rest of a script's words are answers.
 FAULTS = ("429", "500", "half-closed", "truncated", "not json", "wrong ids", "no completion")
+
+
+ABSENT = "absent"
+#: What servers that do not count tokens give as `usage`.
+NOT_COUNTED = (ABSENT, None, {}, {"prompt_tokens": None}, {"prompt_tokens": 0, "completion_tokens": 0}, "n/a")
 
 
 class LLMServer(ThreadingHTTPServer):
@@ -23,6 +29,7 @@ class LLMServer(ThreadingHTTPServer):
         schema_in_object: whether it takes a schema beside `json_object`.
         fault_rate, seed: the share of requests beyond the script that fail, each with a fault drawn by the seed.
         quality: scores by anime id; 5 for others.
+        usage: the `usage` of each answer; `ABSENT` leaves the key out.
     """
 
     daemon_threads = True
@@ -39,12 +46,14 @@ class LLMServer(ThreadingHTTPServer):
         quality: Mapping[int, int] | None = None,
         retry_after: str = "2",
         tokens_limit_name: str = "max_tokens",
+        usage: Any = MappingProxyType({"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}),
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.script = list(script)
         self.modes, self.schema_in_object, self.refuse_status = modes, schema_in_object, refuse_status
         self.fault_rate, self.random = fault_rate, random.Random(seed)
         self.quality, self.retry_after, self.tokens_limit_name = quality or {}, retry_after, tokens_limit_name
+        self.usage = {} if usage is ABSENT else {"usage": dict(usage) if isinstance(usage, Mapping) else usage}
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.running = self.most_running = 0
@@ -110,24 +119,23 @@ class _Handler(BaseHTTPRequestHandler):
         if word == "no completion":
             return self._send(200, b'{"hello": 1}')
         text, finish, refusal = answer_to(request, word, server.quality)
-        usage = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}
         if request.get("stream"):
-            return self._stream(text, finish, refusal, usage, word)
+            return self._stream(text, finish, refusal, word)
         choice = {
             "index": 0,
             "finish_reason": finish,
             "message": {"role": "assistant", "content": text, "refusal": refusal},
         }
-        whole = {"id": "c1", "object": "chat.completion", "created": 1, "model": request["model"], "usage": usage}
+        whole = {"id": "c1", "object": "chat.completion", "created": 1, "model": request["model"], **server.usage}
         self._send(200, json.dumps(whole | {"choices": [choice]}).encode(), cut=word == "half-closed")
 
-    def _stream(self, text: str | None, finish: str, refusal: str | None, usage: dict[str, int], word: str) -> None:
+    def _stream(self, text: str | None, finish: str, refusal: str | None, word: str) -> None:
         head = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
         pieces = [text[i : i + 40] for i in range(0, len(text), 40)] if text else []
         deltas = [{"content": piece} for piece in pieces] + ([{"refusal": refusal}] if refusal else [])
         chunks = [head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
         chunks.append(head | {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
-        chunks.append(head | {"choices": [], "usage": usage})
+        chunks.append(head | {"choices": [], **self.server.usage})
         if word == "half-closed":
             chunks = chunks[: len(chunks) // 2]
         body = b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks)

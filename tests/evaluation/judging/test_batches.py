@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pytest_django import Settings
 
 from evaluation.judging import batches, sending, services
+from evaluation.judging.budget import Sum
 from evaluation.judging.models import Batch, Experiment, Judgement
 from recommender.models import TrainingRun
 from tests.evaluation.judging.batch_server import BatchServer, serving_batches
+from tests.evaluation.judging.llm_server import ABSENT, NOT_COUNTED
 
 pytestmark = pytest.mark.django_db(transaction=True)
 S = Judgement.State
@@ -59,6 +62,22 @@ def test_a_batch_is_handed_in_and_taken_in(experiment: Experiment, server: Batch
     request = server.requests[0]
     assert request["response_format"]["type"] == "json_schema"
     assert request["max_completion_tokens"] == 4000
+
+
+@pytest.mark.parametrize("usage", NOT_COUNTED)
+def test_an_answer_without_a_count_is_kept_and_charged_what_was_reserved(
+    experiment: Experiment, server: BatchServer, usage: Any
+) -> None:
+    server.usage = {} if usage is ABSENT else {"usage": usage}
+    batches.advance(experiment.pk)
+    batches.advance(experiment.pk)
+    experiment.refresh_from_db()
+    reserved = Sum(experiment.tokens_reserved, experiment.money_reserved)
+    server.work()
+    batches.advance(experiment.pk)
+    assert states(experiment) == {S.SCORED: 8}
+    assert Sum(experiment.tokens_spent, experiment.money_spent) == reserved
+    assert len(server.requests) == 8
 
 
 def test_lines_that_fail_go_into_the_next_batch(experiment: Experiment, server: BatchServer) -> None:

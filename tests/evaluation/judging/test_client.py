@@ -5,6 +5,7 @@ import os
 import traceback
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -12,9 +13,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from evaluation.judging.client import MAX_ATTEMPTS, judge, judge_pair
 from evaluation.judging.endpoint import Endpoint, JudgeUnavailable
+from evaluation.judging.limits import estimate
 from evaluation.judging.prompts import Title, Watched, build, build_pair
 from evaluation.judging.schema import BadAnswer
-from tests.evaluation.judging.llm_server import LLMServer, serving
+from tests.evaluation.judging.llm_server import ABSENT, NOT_COUNTED, LLMServer, serving
 
 IDS = [3, 1, 2]
 TITLES = [Title(i, f"title {i}") for i in IDS]
@@ -45,6 +47,34 @@ def test_reads_a_verdict(stream: bool, waits) -> None:
     assert (answer.tokens_in, answer.tokens_out, answer.attempts, answer.mode) == (100, 50, 1, "json_schema")
     assert "\x01" not in answer.raw
     assert server.keys == [f"Bearer {KEY}"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("usage", NOT_COUNTED)
+def test_an_answer_without_a_count_is_scored_and_charged_the_estimate(usage: Any, stream: bool, waits) -> None:
+    with serving(usage=usage) as server:
+        answer = judge(PROMPT, IDS, settings=endpoint(server, stream=stream), wait=waits.append)
+    assert [item.score for item in answer.verdict.items] == [5, 5, 5]
+    assert (len(server.requests), waits) == (1, [])
+    most = estimate(PROMPT, IDS, endpoint(server))
+    assert (answer.tokens_in, answer.tokens_out) == (most.tokens_in // 2, most.tokens_out // 2)
+    assert answer.tokens_in > 100, "more than the question can have taken"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_tokens_are_counted_under_the_names_of_other_servers(stream: bool, waits) -> None:
+    with serving(usage={"input_tokens": 70, "output_tokens": 30}) as server:
+        answer = judge(PROMPT, IDS, settings=endpoint(server, stream=stream), wait=waits.append)
+    assert (answer.tokens_in, answer.tokens_out, answer.attempts) == (70, 30, 1)
+
+
+def test_two_answers_without_a_count_stay_within_what_a_budget_holds(waits) -> None:
+    with serving(["not json"], usage=ABSENT) as server:
+        answer = judge(PROMPT, IDS, settings=endpoint(server), wait=waits.append)
+    most = estimate(PROMPT, IDS, endpoint(server))
+    assert answer.attempts == 2
+    assert most.tokens_in - 1 <= answer.tokens_in <= most.tokens_in
+    assert answer.tokens_out == most.tokens_out
 
 
 @pytest.mark.parametrize("stream", [False, True])
