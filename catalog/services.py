@@ -5,6 +5,7 @@ Every function that names an anime raises `Anime.DoesNotExist` when the user may
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -13,6 +14,9 @@ from django.utils.translation import gettext as _
 from catalog.models import MAX_SCORE, MIN_SCORE, Anime, ListEntry, ListStatus, Rating, User
 
 NOTHING: Mapping[int, None] = MappingProxyType({})
+Row = TypeVar("Row", Rating, ListEntry)
+#: The columns of a value and of the time of its last change.
+_COLUMNS: dict[type[Any], tuple[str, str]] = {Rating: ("score", "rated_at"), ListEntry: ("status", "updated_at")}
 
 
 @transaction.atomic
@@ -20,7 +24,7 @@ def rate(*, user: User, anime_id: int, score: int) -> Rating:
     """Give the anime a score of 1-10, in place of the one it had. Raises ValidationError on `score`."""
     check_score(score)
     _visible(user, anime_id)
-    return _upsert_ratings(user, {anime_id: score})[0]
+    return _upsert(Rating, user, {anime_id: score})[0]
 
 
 def unrate(*, user: User, anime_id: int) -> None:
@@ -33,7 +37,7 @@ def set_status(*, user: User, anime_id: int, status: str) -> ListEntry:
     """Put the anime on the user's list. Raises ValidationError on `status`."""
     check_status(status)
     _visible(user, anime_id)
-    return _upsert_entries(user, {anime_id: status})[0]
+    return _upsert(ListEntry, user, {anime_id: status})[0]
 
 
 def clear_status(*, user: User, anime_id: int) -> None:
@@ -52,8 +56,8 @@ def keep(*, user: User, ratings: Mapping[int, int], statuses: Mapping[int, str])
     for status in statuses.values():
         check_status(status)
     visible = set(Anime.objects.visible_to(user).filter(pk__in={*ratings, *statuses}).values_list("pk", flat=True))
-    _upsert_ratings(user, {anime: score for anime, score in ratings.items() if anime in visible})
-    _upsert_entries(user, {anime: status for anime, status in statuses.items() if anime in visible})
+    _upsert(Rating, user, {anime: score for anime, score in ratings.items() if anime in visible})
+    _upsert(ListEntry, user, {anime: status for anime, status in statuses.items() if anime in visible})
     return len(visible)
 
 
@@ -92,8 +96,8 @@ def write_many(
         check_score(score)
     for status in listed.values():
         check_status(status)
-    _upsert_ratings(user, scores)
-    _upsert_entries(user, listed)
+    _upsert(Rating, user, scores)
+    _upsert(ListEntry, user, listed)
     Rating.objects.filter(user=user, anime_id__in=ratings.keys() - scores.keys()).delete()
     ListEntry.objects.filter(user=user, anime_id__in=statuses.keys() - listed.keys()).delete()
 
@@ -114,23 +118,20 @@ def _visible(user: User, anime_id: int) -> None:
     Anime.objects.visible_to(user).only("pk").get(pk=anime_id)
 
 
-def _upsert_ratings(user: User, ratings: Mapping[int, int]) -> list[Rating]:
-    """One INSERT ... ON CONFLICT DO UPDATE: of two that race, both succeed and the later one stays.
+def _upsert(model: type[Row], user: User, values: Mapping[int, int | str]) -> list[Row]:
+    """Write values by anime id, and return their rows. Rows that hold the value already stay as they are, with the time
+    of their last change: sending a list again is no news, to a training or to a page of what is latest.
 
-    Rows go in by anime id, so that two that write many lock them in the same order.
+    The rest is one INSERT ... ON CONFLICT DO UPDATE: of two that race, both succeed and the later one stays. Rows go in
+    by anime id, so that two that write many lock them in the same order.
     """
-    return Rating.objects.bulk_create(
-        [Rating(user=user, anime_id=anime, score=score) for anime, score in sorted(ratings.items())],
+    value, changed_at = _COLUMNS[model]
+    rows = {row.anime_id: row for row in model.objects.filter(user=user, anime_id__in=values)}
+    equal = {anime: row for anime, row in rows.items() if getattr(row, value) == values[anime]}
+    written = model.objects.bulk_create(
+        [model(user=user, anime_id=anime, **{value: values[anime]}) for anime in sorted(values.keys() - equal.keys())],
         update_conflicts=True,
         unique_fields=["user", "anime"],
-        update_fields=["score", "rated_at"],
+        update_fields=[value, changed_at],
     )
-
-
-def _upsert_entries(user: User, statuses: Mapping[int, str]) -> list[ListEntry]:
-    return ListEntry.objects.bulk_create(
-        [ListEntry(user=user, anime_id=anime, status=status) for anime, status in sorted(statuses.items())],
-        update_conflicts=True,
-        unique_fields=["user", "anime"],
-        update_fields=["status", "updated_at"],
-    )
+    return [*equal.values(), *written]

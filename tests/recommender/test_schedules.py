@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
+from catalog import services
 from catalog.models import ListStatus
 from recommender import schedules
 from recommender.models import TrainingRun
@@ -29,9 +30,9 @@ def trained_before(ago: timedelta = LONG_AGO, state: str = S.RETIRED) -> Trainin
 
 
 def rate(count: int) -> None:
-    user = factories.user()
+    """That many ratings, each of another account."""
     for _ in range(count):
-        factories.rating(user, factories.anime())
+        factories.rating(factories.user(), factories.anime())
 
 
 @pytest.mark.django_db
@@ -53,7 +54,7 @@ def test_growth_counts_what_came_since_the_last_training() -> None:
     assert (schedules.growth().new, schedules.growth().percent) == (90, 100)
     trained_before(-timedelta(minutes=1))
     trained_before(-LONG_AGO, state=S.FAILED)  # nothing was learnt there
-    assert schedules.growth() == schedules.Growth(total=90, new=0)
+    assert (schedules.growth().total, schedules.growth().new) == (90, 0)
     TrainingRun.objects.update(created_at=timezone.now())
     user = factories.user()
     factories.rating(user, factories.anime())
@@ -82,6 +83,39 @@ def test_enough_is_a_number_or_a_share(least_new: int, least_percent: float, tra
     run = schedules.retrain(Cause.GROWTH, least_new=least_new, least_percent=least_percent)
     assert (run is not None) == trains
     assert run is None or (run.cause, run.warm_start, run.publishes_itself) == (Cause.GROWTH, True, True)
+
+
+@pytest.mark.django_db
+def test_equal_ratings_and_statuses_sent_again_train_nothing() -> None:
+    person = factories.user()
+    anime = [factories.anime().pk for _ in range(3)]
+    scores, statuses = dict.fromkeys(anime, 8), dict.fromkeys(anime, ListStatus.COMPLETED)
+    services.keep(user=person, ratings=scores, statuses=statuses)
+    trained_before(timedelta(0))
+    for _ in range(3):
+        services.keep(user=person, ratings=scores, statuses=statuses)
+        services.write_many(user=person, ratings=scores, statuses=statuses)
+        services.rate(user=person, anime_id=anime[0], score=8)
+        services.set_status(user=person, anime_id=anime[0], status=ListStatus.COMPLETED)
+    assert schedules.growth().new == 0
+    assert schedules.retrain(Cause.NIGHTLY) is None
+    services.rate(user=person, anime_id=anime[0], score=9)
+    assert schedules.growth().new == 1
+
+
+@pytest.mark.django_db
+def test_one_account_that_changes_all_its_ratings_starts_no_training() -> None:
+    many = [factories.anime() for _ in range(100)]
+    trained_before(timedelta(0))
+    person = factories.user()
+    for anime in many:
+        factories.rating(person, anime)
+        factories.list_entry(person, anime, ListStatus.COMPLETED)
+    assert schedules.growth().new == 200
+    assert schedules.retrain(Cause.GROWTH, least_new=100, least_percent=5) is None
+    for anime in many[:90]:
+        factories.rating(factories.user(), anime)
+    assert schedules.retrain(Cause.GROWTH, least_new=100), "ninety others and a share of this one are enough"
 
 
 @pytest.mark.django_db
