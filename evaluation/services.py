@@ -1,6 +1,5 @@
 """What staff, schedules and the gate do with evaluations."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -78,12 +77,6 @@ def compare(new: Evaluation, old: Evaluation, *, method: str = MAIN) -> Compared
     for one, places in ((new, of_first), (old, of_second)):
         values.append(np.array(one.per_user["ndcg@10"][method])[places])
     return Compared(paired_bootstrap(values[0], values[1], seed=new.seed), len(of_first))
-
-
-def latest_of(runs: Iterable[TrainingRun]) -> dict[int, Evaluation]:
-    """The last finished evaluation of each run that has one, by the run's key."""
-    done = Evaluation.objects.filter(run__in=[run.pk for run in runs], state=Evaluation.State.DONE, protocol=PROTOCOL)
-    return {one.run_id: one for one in done.select_related("run").order_by("finished_at")}
 
 
 def _row(run: TrainingRun, seed: int, n_users: int) -> Evaluation:

@@ -52,10 +52,6 @@ class ModelReport:
         """Clicked of seen; None while no client says what is seen."""
         return self.clicks / self.impressions if self.impressions else None
 
-    @property
-    def rated_per_list(self) -> float | None:
-        return self.rated / self.lists if self.lists else None
-
 
 @dataclass(frozen=True)
 class DuelReport:

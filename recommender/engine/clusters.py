@@ -100,13 +100,6 @@ class GaussianMixtureClusters(_Clusters):
             affinities[:, cluster] = constants[cluster] - 0.5 * ((users @ cholesky - mean) ** 2).sum(axis=1)
         return affinities
 
-    def posterior(self, users: Floats) -> NDArray[np.float64]:
-        """Probability of each cluster given each embedding `[n_users, n_clusters]`, rows summing to 1."""
-        affinities = self.affinity(users)
-        densities = np.exp(affinities - affinities.max(axis=1, keepdims=True))
-        probabilities: NDArray[np.float64] = densities / densities.sum(axis=1, keepdims=True)
-        return probabilities
-
 
 Clusters = KMeansClusters | GaussianMixtureClusters
 

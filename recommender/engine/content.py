@@ -41,16 +41,6 @@ class ItemContent:
         if (np.diff(self.item_ids) <= 0).any():
             raise ValueError("item_ids must be sorted, each once")
 
-    def select(self, rows: NDArray[Any]) -> "ItemContent":
-        """Only these rows (indices in ascending order, or a mask)."""
-        kept = np.arange(len(self.item_ids))[rows]
-        return ItemContent(
-            self.item_ids[kept],
-            tuple(self.titles[row] for row in kept),
-            tuple(self.genres[row] for row in kept),
-            tuple(self.types[row] for row in kept),
-        )
-
 
 def title_similarity(titles: tuple[str, ...]) -> sparse.csr_matrix:
     """Squared cosine of the titles' words, weighted by how rare they are: sparse `[n_items, n_items]` float32.

@@ -14,17 +14,9 @@ from scipy import linalg, sparse
 Floats = NDArray[np.float32]
 
 
-def gram(interactions: sparse.csr_matrix, extra: sparse.csr_matrix | None = None, weight: float = 0.0) -> Floats:
-    """How often two items were watched by one user `[n_items, n_items]`.
-
-    Args:
-        interactions: `[n_users, n_items]`.
-        extra: a sparse `[n_items, n_items]` added with `weight`.
-    """
+def gram(interactions: sparse.csr_matrix) -> Floats:
+    """How often two items were watched by one user `[n_items, n_items]`, of interactions `[n_users, n_items]`."""
     products: Floats = np.asarray((interactions.T @ interactions).todense(), dtype=np.float32)
-    if extra is not None and weight:
-        pairs = extra.tocoo()
-        products[pairs.row, pairs.col] += np.float32(weight) * pairs.data
     return products
 
 

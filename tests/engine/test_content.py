@@ -49,10 +49,3 @@ def test_content_must_be_of_one_length_and_sorted():
         ItemContent(np.array([1, 2]), ("a",), ((), ()), ("", ""))
     with pytest.raises(ValueError, match="sorted"):
         ItemContent(np.array([2, 1]), ("a", "b"), ((), ()), ("", ""))
-
-
-def test_a_selection_keeps_rows_together():
-    chosen = CONTENT.select(np.array([1, 5]))
-    assert chosen.titles == ("Naruto: Shippuuden", "Death Note")
-    assert chosen.genres == (("Action",), ("Drama",))
-    assert list(chosen.item_ids) == [1, 5]
