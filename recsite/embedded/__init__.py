@@ -10,7 +10,8 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+import time
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -47,33 +48,45 @@ def redis_url() -> str:
     return f"unix://{quote(str(servers.Valkey(var_dir() / 'valkey').socket_path))}"
 
 
-def ensure(services: Collection[str] = ("postgres", "valkey"), *, durable: bool = True) -> list[str]:
+def ensure(services: Collection[str] = ("postgres", "valkey"), *, durable: bool = True, wait: bool = True) -> list[str]:
     """Have the embedded ones of `services` running until this process ends. Safe to repeat, from any process.
 
-    A service whose variable is set is somebody else's server, and is left alone. With `durable` off, a server
-    that is started here is fast and may lose its data in a crash, which is right for tests.
+    A service whose variable is set is somebody else's server, and is left alone. Only a server that is dead, or that
+    has hung for a minute, is started; one that recovers from a crash or loads its data is waited for, or with `wait`
+    off left to itself. With `durable` off, a server that is started here is fast and may lose its data in a crash,
+    which is right for tests.
     Returns the names of those that had to be started. Raises `EmbeddedServiceError`.
     """
     wanted = [name for name in VARIABLES if name in services and not os.environ.get(VARIABLES[name])]
     if not wanted:
         return []
     var = var_dir()
+    kinds = {"postgres": servers.Postgres, "valkey": servers.Valkey}
+    all_servers = [kinds[name](var / name, durable=durable) for name in wanted]
+    started = []
     with explained(var):
         var.mkdir(parents=True, exist_ok=True)
-        with _starting(var):
-            _hold(var)
-            servers.reap()
-            kinds = {"postgres": servers.Postgres, "valkey": servers.Valkey}
-            stopped = [
-                server
-                for server in (kinds[name](var / name, durable=durable) for name in wanted)
-                if not server.answers()
-            ]
-            if stopped:
-                _start_keeper(var)
-            for server in stopped:
-                server.start()
-    return [server.title for server in stopped]
+        while True:
+            started += _start_dead(var, all_servers)
+            waited_for = [server for server in all_servers if wait and server.ask() is not servers.State.READY]
+            if not waited_for:
+                return started
+            # Outside of the lock, so that other processes may come and go meanwhile.
+            for server in waited_for:
+                server.check_progress()
+            time.sleep(0.1)
+
+
+def _start_dead(var: Path, all_servers: Sequence[servers.Server]) -> list[str]:
+    """Start those that are dead, and return their names."""
+    with _starting(var):
+        _hold(var)
+        servers.reap()
+        dead = [server for server in all_servers if server.must_be_started()]
+        _start_keeper(var)
+        for server in dead:
+            server.start()
+    return [server.title for server in dead]
 
 
 def release() -> None:
@@ -114,8 +127,14 @@ def _starting(var: Path) -> Iterator[None]:
 
 
 def _start_keeper(var: Path) -> None:
+    """Start the keeper where none lives: at first, or because it was killed."""
+    with open(var / "embedded.keeper", "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
     process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-I", keeper.__file__, str(var), str(_users(var))],
+        [sys.executable, "-I", keeper.__file__, str(var), str(_users(var)), lock.name],
         cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -3,6 +3,9 @@
 Run as a script by `recsite.embedded`, so that the servers go even when their last user was killed outright:
 it waits for the exclusive lock on the users' lock file, which the kernel grants when the last shared holder
 is gone, whatever way it went. It imports nothing of the project, to stay small while it waits.
+
+One keeper runs for each directory: it holds the lock on the keeper's lock file while it lives, so that `ensure` sees
+when it was killed and starts another, and a second keeper that was started at the same time ends at once.
 """
 
 import fcntl
@@ -48,7 +51,37 @@ def _parent(process: "psutil.Process") -> int | None:
         return None
 
 
-def stop(data: Path, program: str, stop_signal: signal.Signals) -> None:
+def main_process(data: Path, program: str) -> "psutil.Process | None":
+    """The server itself; None when it is dead, even if processes that it had started still are to end."""
+    import psutil
+
+    for process in server_processes(data, program):
+        try:
+            title = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+        # What PostgreSQL and Valkey start names itself after its work: "postgres: checkpointer", "valkey-aof-rewrite".
+        if title and not title.startswith(("postgres:", "valkey-aof", "valkey-rdb")):
+            return process
+    return None
+
+
+def work_done(data: Path, program: str) -> float:
+    """A number that grows while the server's processes compute, read or write."""
+    import psutil
+
+    total = 0.0
+    for process in server_processes(data, program):
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+            if hasattr(process, "io_counters"):  # macOS has none
+                counters = process.io_counters()
+                total += counters.read_bytes + counters.write_bytes
+    return total
+
+
+def stop(data: Path, program: str, stop_signal: signal.Signals, timeout_s: float = STOP_TIMEOUT_S) -> None:
     """Stop one server and wait until all its processes are gone; kill what does not go in time."""
     import psutil
 
@@ -57,7 +90,7 @@ def stop(data: Path, program: str, stop_signal: signal.Signals) -> None:
         return
     with suppress(psutil.NoSuchProcess):
         processes[0].send_signal(stop_signal)
-    alive = wait_gone(processes, STOP_TIMEOUT_S)
+    alive = wait_gone(processes, timeout_s)
     for process in alive:
         with suppress(psutil.NoSuchProcess):
             process.kill()
@@ -94,7 +127,18 @@ def stop_all(var: Path) -> None:
     stop(var / "postgres" / "data", "postgres", signal.SIGINT)
 
 
-if __name__ == "__main__":
-    with open(sys.argv[2]) as users:
+def main(var: Path, users_file: str, keeper_file: str) -> None:
+    """Wait until nobody uses the servers below `var`, and stop them; do nothing where another keeper does."""
+    with open(users_file) as users, open(keeper_file, "a") as only_one:
+        try:
+            fcntl.flock(only_one, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
         fcntl.flock(users, fcntl.LOCK_EX)
-        stop_all(Path(sys.argv[1]))
+        stop_all(var)
+        # Given up before the users' lock is: whoever waits for that one starts servers next and needs a keeper.
+        fcntl.flock(only_one, fcntl.LOCK_UN)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,33 @@ from recsite.embedded.files import (
     socket_dir,
 )
 
-START_TIMEOUT_S = 300  # PostgreSQL may have to replay its log first
+#: How long a server may take to answer whether it is there.
+ASK_TIMEOUT_S = 5
+#: A server that starts or recovers is waited for as long as it works; this long without any work, it is stuck.
+STUCK_AFTER_S = 300
+#: A server that lives but does not even refuse connections for this long hangs, and is replaced.
+HUNG_AFTER_S = 60
+#: How long a server that hangs may take to stop before it is killed.
+HUNG_STOP_TIMEOUT_S = 5
 MAX_LOG_BYTES = 10 * 2**20
 
 # What this process started and may outlive; kept to be reaped.
 _children: list[subprocess.Popen[bytes]] = []
+# Since when each server that lives has been silent, by its data directory.
+_silent_since: dict[Path, float] = {}
+
+
+class State(Enum):
+    """What a server does."""
+
+    #: It takes commands.
+    READY = auto()
+    #: It lives and says that it takes no commands yet: it starts, recovers from a crash or loads its data.
+    BUSY = auto()
+    #: It lives and does not answer at all.
+    SILENT = auto()
+    #: It does not run, or it was told to stop.
+    DEAD = auto()
 
 
 class Server(ABC):
@@ -42,10 +65,31 @@ class Server(ABC):
         self.log = directory / "server.log"
         self.socket_dir = socket_dir(directory, self.socket_name)
         self.durable = durable
+        self._work = self._worked_at = self._measured_at = -1.0
 
     @abstractmethod
-    def answers(self) -> bool:
-        """Whether the server takes commands now."""
+    def ask(self) -> State:
+        """READY or BUSY as the server itself says, else SILENT."""
+
+    def state(self) -> State:
+        """What the server does now. Only a server that is DEAD may be started."""
+        answer = self.ask()
+        if answer is State.READY:
+            return answer
+        return answer if keeper.main_process(self.data, self.program) else State.DEAD
+
+    def must_be_started(self) -> bool:
+        """Whether the server is dead, or has been silent for so long that it counts as dead.
+
+        One that recovers from a crash refuses connections for a while and must be left alone: stopping it would only
+        begin the recovery again.
+        """
+        state = self.state()
+        if state is not State.SILENT:
+            _silent_since.pop(self.data, None)
+            return state is State.DEAD
+        now = time.monotonic()
+        return now - _silent_since.setdefault(self.data, now) > HUNG_AFTER_S
 
     @abstractmethod
     def command(self) -> list[str]:
@@ -61,8 +105,9 @@ class Server(ABC):
         for directory in {self.directory, self.socket_dir}:
             private_dir(directory)
         let_in(self.directory)
-        # What answers no longer is stopped first: two servers must never share a data directory.
-        keeper.stop(self.data, self.program, self.stop_signal)
+        # What is left of it is stopped first: two servers must never share a data directory.
+        hangs = _silent_since.pop(self.data, None) is not None
+        keeper.stop(self.data, self.program, self.stop_signal, HUNG_STOP_TIMEOUT_S if hangs else keeper.STOP_TIMEOUT_S)
         self.prepare()
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
@@ -79,11 +124,29 @@ class Server(ABC):
                 **run_as(),
             )
         adopt(process)
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not self.answers():
-            if process.poll() is not None or time.monotonic() > deadline:
+        while self.ask() is not State.READY:
+            if process.poll() is not None:
                 raise EmbeddedServiceError(f"{self.title} did not start: {self._complaint(offset)}")
+            self.check_progress(offset)
             time.sleep(0.02)
+
+    def check_progress(self, offset: int = 0) -> None:
+        """Raise `EmbeddedServiceError` when the server is stuck. Call it again and again while waiting for it.
+
+        A recovery may take as long as it needs, on a slow disk too: as long as the server computes, reads or writes.
+        """
+        now = time.monotonic()
+        if now < self._measured_at + 1:
+            return
+        done = keeper.work_done(self.data, self.program)
+        if done != self._work:
+            self._work, self._worked_at = done, now
+        self._measured_at = now
+        if now - self._worked_at > STUCK_AFTER_S:
+            raise EmbeddedServiceError(
+                f"{self.title} runs, but it takes no commands and has done nothing for {STUCK_AFTER_S} s: "
+                f"{self._complaint(offset)}"
+            )
 
     def _complaint(self, offset: int) -> str:
         with self.log.open("rb") as log:
@@ -124,17 +187,32 @@ class Postgres(Server):
     }
     not_durable = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
-    def answers(self) -> bool:
-        """Whether it accepts connections; False also while it starts up or shuts down."""
+    def ask(self) -> State:
+        """Ask as `pg_isready` does, without an account."""
         from psycopg.pq import PGconn, Ping
 
-        return PGconn.ping(self.conninfo("postgres").encode()) == Ping.OK
+        answers = {Ping.OK: State.READY, Ping.REJECT: State.BUSY}
+        return answers.get(PGconn.ping(self.conninfo("postgres").encode()), State.SILENT)
+
+    def state(self) -> State:
+        """As of every server; one that was told to stop counts as dead, because it never takes commands again."""
+        state = super().state()
+        return State.DEAD if state is State.BUSY and self._is_stopping() else state
+
+    def _is_stopping(self) -> bool:
+        """Whether the last line of the file that PostgreSQL keeps about itself says so."""
+        try:
+            return (self.data / "postmaster.pid").read_text().rstrip().endswith("stopping")
+        except OSError:
+            return False
 
     def conninfo(self, database: str) -> str:
         """libpq's keywords to reach `database`."""
         from psycopg.conninfo import make_conninfo
 
-        return make_conninfo(host=str(self.socket_dir), port=5432, user=self.user, dbname=database, connect_timeout=5)
+        return make_conninfo(
+            host=str(self.socket_dir), port=5432, user=self.user, dbname=database, connect_timeout=ASK_TIMEOUT_S
+        )
 
     def command(self) -> list[str]:
         """The server with its settings on the command line, so that they follow this code, not old files."""
@@ -207,16 +285,17 @@ class Valkey(Server):
         """The socket that it listens on."""
         return self.socket_dir / self.socket_name
 
-    def answers(self) -> bool:
-        """Whether it answers a PING; False also while it loads its data."""
+    def ask(self) -> State:
+        """Send a PING. Any error, such as "LOADING" while it reads its file, still comes from a server that lives."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(5)
+            connection.settimeout(ASK_TIMEOUT_S)
             try:
                 connection.connect(str(self.socket_path))
                 connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith(b"+PONG")
+                answer = connection.recv(16)
             except OSError:
-                return False
+                return State.SILENT
+        return State.READY if answer.startswith(b"+PONG") else State.BUSY if answer else State.SILENT
 
     def command(self) -> list[str]:
         """The server. A broker must not forget tasks: an append-only file, and never an eviction."""

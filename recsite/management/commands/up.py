@@ -68,7 +68,9 @@ class Command(BaseCommand):
             if time.monotonic() >= check_servers_at:
                 check_servers_at = time.monotonic() + CHECK_SERVERS_EVERY_S
                 try:
-                    for name in embedded.ensure():
+                    # Without waiting: a server that recovers by itself is left alone, and the site's processes are
+                    # looked after meanwhile.
+                    for name in embedded.ensure(wait=False):
                         screen.say(f"{name} had stopped and was started again.")
                     complaint = ""
                 except embedded.EmbeddedServiceError as error:
