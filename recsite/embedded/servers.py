@@ -22,8 +22,8 @@ from recsite.embedded.files import (
     socket_dir,
 )
 
-#: How long a server may take to answer whether it is there.
-ASK_TIMEOUT_S = 5
+#: How long Valkey may take to answer a PING.
+PING_TIMEOUT_S = 5
 #: A server that starts or recovers is waited for as long as it works; this long without any work, it is stuck.
 STUCK_AFTER_S = 300
 #: A server that lives but does not even refuse connections for this long hangs, and is replaced.
@@ -210,9 +210,7 @@ class Postgres(Server):
         """libpq's keywords to reach `database`."""
         from psycopg.conninfo import make_conninfo
 
-        return make_conninfo(
-            host=str(self.socket_dir), port=5432, user=self.user, dbname=database, connect_timeout=ASK_TIMEOUT_S
-        )
+        return make_conninfo(host=str(self.socket_dir), port=5432, user=self.user, dbname=database, connect_timeout=5)
 
     def command(self) -> list[str]:
         """The server with its settings on the command line, so that they follow this code, not old files."""
@@ -288,7 +286,7 @@ class Valkey(Server):
     def ask(self) -> State:
         """Send a PING. Any error, such as "LOADING" while it reads its file, still comes from a server that lives."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(ASK_TIMEOUT_S)
+            connection.settimeout(PING_TIMEOUT_S)
             try:
                 connection.connect(str(self.socket_path))
                 connection.sendall(b"PING\r\n")

@@ -163,7 +163,7 @@ def test_valkey_that_loads_its_file_is_waited_for(valkey: servers.Valkey) -> Non
 def test_server_that_hangs_is_replaced_only_when_it_has_been_silent_for_long(
     valkey: servers.Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servers, "ASK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(servers, "PING_TIMEOUT_S", 0.2)
     main = main_of(valkey)
     main.suspend()
     assert embedded.ensure(wait=False) == []
