@@ -2,6 +2,8 @@
 
 from celery import shared_task
 
+from common import queue
+
 #: The next message comes before this one is worthless.
 RESENT_MESSAGE_EXPIRES_S = 120
 
@@ -14,10 +16,15 @@ def import_dataset(job_id: int) -> None:
     jobs.execute(job_id)
 
 
+def send_import(job_id: int, **options: float) -> None:
+    """Have a worker load a data set. While Valkey is away nothing is sent, and `resume_interrupted_imports` does it."""
+    queue.send(f"Import {job_id}", lambda: import_dataset.apply_async((job_id,), **options))
+
+
 @shared_task
 def resume_interrupted_imports() -> None:
     """Send again what no worker holds: a killed worker's import, or one whose message was lost."""
     from catalog.importing import jobs
 
     for job_id in jobs.interrupted():
-        import_dataset.apply_async((job_id,), expires=RESENT_MESSAGE_EXPIRES_S)
+        send_import(job_id, expires=RESENT_MESSAGE_EXPIRES_S)

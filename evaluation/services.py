@@ -33,7 +33,7 @@ def request_evaluation(run: TrainingRun, *, seed: int = 0, n_users: int = 500, a
     evaluation = _row(run, seed, n_users)
     is_new = evaluation.state == Evaluation.State.QUEUED
     if is_new or (again and jobs.queue_again(evaluation)):
-        transaction.on_commit(lambda: tasks.evaluate.delay(evaluation.pk))
+        transaction.on_commit(lambda: tasks.send(tasks.evaluate, evaluation.pk))
     evaluation.refresh_from_db()
     return evaluation
 

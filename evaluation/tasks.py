@@ -1,9 +1,19 @@
 """Celery tasks of the evaluation: thin callers of the functions that do the work."""
 
-from celery import shared_task
+from typing import Any
+
+from celery import Task, shared_task
+
+from common import queue
 
 #: The next message comes before this one is worthless.
 RESENT_MESSAGE_EXPIRES_S = 120
+
+
+def send(task: "Task[Any, Any]", pk: int, **options: float) -> None:
+    """Have a worker do an evaluation or a report. While Valkey is away nothing is sent, and `resume_interrupted` does
+    it later."""
+    queue.send(f"{task.name} {pk}", lambda: task.apply_async((pk,), **options))
 
 
 @shared_task(soft_time_limit=3600, time_limit=3660)
@@ -59,8 +69,8 @@ def resume_interrupted() -> None:
     active = (Job.State.QUEUED, Job.State.RUNNING)
     for pk in Evaluation.objects.filter(state__in=active).values_list("pk", flat=True):
         if not locks.is_held(pk, services.EVALUATIONS):
-            evaluate.apply_async((pk,), expires=RESENT_MESSAGE_EXPIRES_S)
+            send(evaluate, pk, expires=RESENT_MESSAGE_EXPIRES_S)
     for pk in PaperReport.objects.filter(state__in=active).values_list("pk", flat=True):
         if not locks.is_held(pk, reports.REPORTS):
-            reproduce_paper.apply_async((pk,), expires=RESENT_MESSAGE_EXPIRES_S)
+            send(reproduce_paper, pk, expires=RESENT_MESSAGE_EXPIRES_S)
     sending.send_due()

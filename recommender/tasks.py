@@ -3,6 +3,7 @@
 from celery import current_app, shared_task
 from django.conf import settings
 
+from common import queue
 from recommender import cleaning, locks, popularity, workers
 from recommender.models import TrainingRun
 
@@ -25,10 +26,11 @@ def train(run_id: int) -> None:
 
 
 def enqueue(run: TrainingRun, expires_s: int = MESSAGE_EXPIRES_S) -> None:
-    """Send what comes next for an unfinished run: its training, or its evaluation and what follows from it."""
+    """Send what comes next for an unfinished run: its training, or its evaluation and what follows from it. While
+    Valkey is away nothing is sent, and `resume_interrupted_runs` does it later."""
     is_trained = run.state not in (TrainingRun.State.QUEUED, TrainingRun.State.RUNNING)
     name = settings.AFTER_TRAINING_TASK if is_trained else train.name
-    current_app.send_task(name, args=(run.pk,), expires=expires_s)
+    queue.send(f"{name} {run}", lambda: current_app.send_task(name, args=(run.pk,), expires=expires_s))
 
 
 @shared_task

@@ -2,7 +2,7 @@
 
 import redis
 
-from recsite.task_metrics import client
+from common import valkey
 
 QUEUES = ("training", "evaluation", "judging", "default")
 
@@ -10,6 +10,7 @@ QUEUES = ("training", "evaluation", "judging", "default")
 def lengths() -> dict[str, int] | None:
     """Messages that no worker has taken yet, by queue; None when Valkey does not answer."""
     try:
-        return {name: int(client().llen(name)) for name in QUEUES}
+        with valkey.asking():
+            return {name: int(valkey.client().llen(name)) for name in QUEUES}
     except redis.RedisError:
         return None

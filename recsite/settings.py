@@ -5,9 +5,12 @@ from pathlib import Path
 
 import django_stubs_ext
 import environ
+import redis
 from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from recsite import embedded, logs
 
@@ -53,14 +56,25 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", default="") or embedded.redis_url()
+# How long a request may wait for Valkey, in seconds.
+VALKEY_TIMEOUT_S = 2.0
+VALKEY_OPTIONS = {
+    "socket_timeout": VALKEY_TIMEOUT_S,
+    "socket_connect_timeout": VALKEY_TIMEOUT_S,
+    # A connection that a restart of Valkey broke is made again at once; a time-out is not waited for twice.
+    "retry": Retry(NoBackoff(), 1, (redis.ConnectionError,)),
+}
 CACHES = {
     "default": {
         "BACKEND": "recsite.cache.CountingCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "recsite",
+        "OPTIONS": VALKEY_OPTIONS,
     }
 }
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+# Not in the cache too: a Valkey that hung comes back with what it held before, and somebody who has logged out meanwhile
+# would be logged in again.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 # Applications ---------------------------------------------------------------------------------------------
 
@@ -297,7 +311,18 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_POOL_START_METHOD = "spawn"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A message that is not acknowledged for that long is delivered again: longer than the longest task.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": TRAINING_TIME_LIMIT_S + 3600}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": TRAINING_TIME_LIMIT_S + 3600,
+    # Workers ask with a time-out of a second (BRPOP), which lies below this one.
+    "socket_timeout": VALKEY_TIMEOUT_S,
+    "socket_connect_timeout": VALKEY_TIMEOUT_S,
+    # Connecting for a message is tried twice, where Celery's default is a hundred times.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.2,
+    "interval_max": 0.2,
+}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "resume interrupted training": {

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any
 
 import redis
 from celery.signals import task_postrun, task_prerun
-from django.conf import settings
 from prometheus_client.core import CounterMetricFamily, Metric
+
+from common import valkey
 
 COUNTS, SECONDS = "recsite:metrics:task-counts", "recsite:metrics:task-seconds"
 _started: dict[str, float] = {}
@@ -25,8 +25,8 @@ def _count(task_id: str, task: Any, state: str | None = None, **kwargs: Any) -> 
     started = _started.pop(task_id, None)
     if started is None:
         return
-    with suppress(redis.RedisError):  # a count is not worth a task
-        pipeline = client().pipeline()
+    with suppress(redis.RedisError), valkey.asking():  # a count is not worth a task
+        pipeline = valkey.client().pipeline()
         pipeline.hincrby(COUNTS, f"{task.name} {state or 'UNKNOWN'}", 1)
         pipeline.hincrbyfloat(SECONDS, task.name, time.monotonic() - started)
         pipeline.execute()
@@ -43,12 +43,7 @@ def collect() -> Iterator[Metric]:
     yield from (ended, seconds)
 
 
-@lru_cache(maxsize=1)
-def client() -> "redis.Redis":
-    """Valkey itself; the cache may be emptied at any time."""
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2)
-
-
 def _hash(name: str) -> list[tuple[str, bytes]]:
-    found: Any = client().hgetall(name)
+    with valkey.asking():
+        found: Any = valkey.client().hgetall(name)
     return [(key.decode(), value) for key, value in sorted(found.items())]

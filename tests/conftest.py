@@ -9,6 +9,7 @@ from django.utils import translation
 from pytest_django import Settings
 
 from catalog.models import User
+from common import valkey
 from recommender import catalogue, interleaving, published
 from tests import factories
 
@@ -19,6 +20,7 @@ SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" 
 def _separate_processes(request: pytest.FixtureRequest) -> Iterator[None]:
     """What one test left in the cache or in this process's memory is not the next one's."""
     catalogue.forget()
+    valkey.forget()
     published.forget()
     interleaving.forget()
     translation.deactivate()  # a request leaves its language to the thread

@@ -136,8 +136,13 @@ def apply(user: User, upload: Upload, *, keeps_mine: bool = False) -> Report:
 
 
 def remember(user: User, upload: Upload) -> None:
-    """Keep the file's rows for an hour, in place of another of this user's."""
-    cache.set(_key(user), upload, KEPT_S)
+    """Keep the file's rows for an hour, in place of another of this user's.
+
+    Raises:
+        UploadError: the cache keeps nothing at the moment.
+    """
+    if cache.set_many({_key(user): upload}, KEPT_S):
+        raise UploadError(_("The file cannot be kept at the moment. Nothing is lost: try again in a minute."))
 
 
 def remembered(user: User) -> Upload | None:

@@ -49,7 +49,7 @@ def request_import(*, source: str, name: str, started_by: User) -> ImportJob:
     if source not in (there := available()):
         raise ValidationError({"source": f"There is no such source. There are: {', '.join(there)}."})
     job = ImportJob.objects.create(source=source, name=name, started_by=started_by)
-    transaction.on_commit(lambda: tasks.import_dataset.delay(job.pk))
+    transaction.on_commit(lambda: tasks.send_import(job.pk))
     return job
 
 

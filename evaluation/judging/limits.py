@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
-from functools import lru_cache
 from typing import NamedTuple, cast
 
 import redis
-from django.conf import settings
 
+from common import valkey
 from evaluation.judging.endpoint import Endpoint, JudgeUnavailable
 from evaluation.judging.prompts import Prompt
 from evaluation.judging.schema import json_schema, pair_json_schema
@@ -62,11 +61,6 @@ class Tokens(NamedTuple):
     tokens_out: int
 
 
-@lru_cache(maxsize=4)
-def _client(url: str) -> "redis.Redis":
-    return redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5)
-
-
 def _keys(endpoint: Endpoint) -> tuple[str, str, str]:
     # The braces keep the three on one node of a cluster.
     return cast(
@@ -91,8 +85,8 @@ def slot(endpoint: Endpoint, *, wait: Wait = time.sleep, longest_wait_s: float =
         yield
     finally:
         # A lease that could not be given back expires.
-        with suppress(redis.RedisError):
-            _client(settings.REDIS_URL).zrem(_keys(endpoint)[0], lease)
+        with suppress(redis.RedisError), valkey.asking():
+            valkey.client().zrem(_keys(endpoint)[0], lease)
 
 
 def _take(endpoint: Endpoint, lease: str, wait: Wait, longest_wait_s: float) -> None:
@@ -101,19 +95,20 @@ def _take(endpoint: Endpoint, lease: str, wait: Wait, longest_wait_s: float) -> 
     waited = 0.0
     while True:
         try:
-            milliseconds = cast(
-                int,
-                _client(settings.REDIS_URL).eval(
-                    _TAKE,
-                    3,
-                    *_keys(endpoint),
-                    str(endpoint.concurrency),
-                    str(endpoint.per_minute),
-                    str(WINDOW_MS),
-                    str(lease_ms),
-                    lease,
-                ),
-            )
+            with valkey.asking():
+                milliseconds = cast(
+                    int,
+                    valkey.client().eval(
+                        _TAKE,
+                        3,
+                        *_keys(endpoint),
+                        str(endpoint.concurrency),
+                        str(endpoint.per_minute),
+                        str(WINDOW_MS),
+                        str(lease_ms),
+                        lease,
+                    ),
+                )
         except redis.RedisError as error:
             raise JudgeUnavailable(f"Valkey does not answer ({type(error).__name__})", retry_after=5.0) from None
         if milliseconds == 0:
@@ -129,8 +124,8 @@ def pause(endpoint: Endpoint, seconds: float) -> None:
     """Keeps every worker from asking for that long: the server told one of them to."""
     milliseconds = int(min(seconds, LONGEST_PAUSE_S) * 1000)
     if milliseconds > 0:
-        with suppress(redis.RedisError):  # each worker hears it from the server then
-            _client(settings.REDIS_URL).eval(_PAUSE, 1, _keys(endpoint)[2], str(milliseconds))
+        with suppress(redis.RedisError), valkey.asking():  # each worker hears it from the server then
+            valkey.client().eval(_PAUSE, 1, _keys(endpoint)[2], str(milliseconds))
 
 
 def cost(tokens_in: int, tokens_out: int, endpoint: Endpoint) -> Decimal:

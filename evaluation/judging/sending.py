@@ -1,6 +1,5 @@
 """Which judgements have a message in the queue: a bounded number at a time, each until it is taken for lost."""
 
-import logging
 from datetime import timedelta
 from typing import Any
 
@@ -8,16 +7,14 @@ from celery import Task
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from kombu.exceptions import OperationalError as BrokerError
 
+from common import queue
 from evaluation import jobs
 from evaluation.judging import budget, tasks
 from evaluation.judging.answers import LOST_AFTER_S, end_if_done
 from evaluation.judging.asking import JUDGEMENTS
 from evaluation.judging.models import Experiment, Judgement
 from recommender import locks
-
-logger = logging.getLogger(__name__)
 
 EXPERIMENTS = jobs.NAMESPACE + 4
 #: Messages in the queue at a time, so that sending again after a loss is a matter of seconds.
@@ -35,10 +32,8 @@ def send_experiment(experiment_id: int) -> None:
 
 
 def _send(task: "Task[Any, Any]", key: int, **options: Any) -> None:
-    try:
-        task.apply_async((key,), **options)
-    except BrokerError as error:
-        logger.warning("%s %s is sent later, by `send_due`: %s", task.name, key, error)
+    """What cannot be sent now is sent by `send_due`."""
+    queue.send(f"{task.name} {key}", lambda: task.apply_async((key,), **options))
 
 
 def send_due() -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from django.test import Client, override_settings
 from catalog.models import User
 from recommender import services
 from recommender.models import TrainingRun
+from recsite import health
 from tests import factories, processes
 
 
@@ -101,7 +103,23 @@ def test_readiness_names_what_is_missing(client: Client, monkeypatch: pytest.Mon
     assert (response.status_code, response.json()["model"]) == (200, False)
     monkeypatch.setattr("recsite.health.cache.get", lambda *args, **kwargs: None)
     response = client.get("/readyz")
-    assert (response.status_code, response.json()["cache"], response.json()["database"]) == (503, False, True)
+    assert (response.status_code, response.json()["cache"], response.json()["database"]) == (200, False, True)
+    monkeypatch.setitem(health.CHECKS, "migrations", lambda: False)
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()["migrations"], response.json()["database"]) == (503, False, True)
+
+
+@pytest.mark.django_db
+def test_readiness_does_not_wait_for_a_store_that_hangs(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setitem(health.CHECKS, "database", lambda: released.wait(60))
+    monkeypatch.setattr(health, "TIMEOUT_S", 0.5)
+    try:
+        for _ in range(3):
+            response = client.get("/readyz")
+            assert (response.status_code, response.json()["database"]) == (503, False)
+    finally:
+        released.set()
 
 
 @pytest.mark.process
