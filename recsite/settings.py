@@ -72,8 +72,8 @@ CACHES = {
         "OPTIONS": VALKEY_OPTIONS,
     }
 }
-# Not in the cache too: a Valkey that hung comes back with what it held before, and somebody who has logged out meanwhile
-# would be logged in again.
+# Not in the cache too: a Valkey that hung comes back with what it held before, and somebody who has logged out
+# meanwhile would be logged in again.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 # Applications ---------------------------------------------------------------------------------------------
