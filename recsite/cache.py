@@ -72,7 +72,7 @@ class CountingCache(RedisCache):
         self, data: Mapping[Any, Any], timeout: Any = DEFAULT_TIMEOUT, version: int | None = None
     ) -> list[Any]:
         """The keys that were not kept."""
-        return self._ask("", lambda cache: partial(cache.set_many, data, timeout, version), list(data))
+        return self._ask("", lambda cache: partial(cache.set_many, dict(data), timeout, version), list(data))
 
     def delete_many(self, keys: Iterable[Any], version: int | None = None) -> None:
         keys = list(keys)

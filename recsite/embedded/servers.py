@@ -191,8 +191,8 @@ class Postgres(Server):
         """Ask as `pg_isready` does, without an account."""
         from psycopg.pq import PGconn, Ping
 
-        answers = {Ping.OK: State.READY, Ping.REJECT: State.BUSY}
-        return answers.get(PGconn.ping(self.conninfo("postgres").encode()), State.SILENT)
+        answer = PGconn.ping(self.conninfo("postgres").encode())
+        return State.READY if answer == Ping.OK else State.BUSY if answer == Ping.REJECT else State.SILENT
 
     def state(self) -> State:
         """As of every server; one that was told to stop counts as dead, because it never takes commands again."""
