@@ -36,6 +36,7 @@
 
   // Ratings and lists -----------------------------------------------------------------------------------------
 
+  const control = (card) => card?.querySelector("summary, .pad button[tabindex='0']");
   const press = (button, isPressed) => button.setAttribute("aria-pressed", String(isPressed));
 
   function showScore(anime, score) {
@@ -45,6 +46,8 @@
       rate.toggleAttribute("data-rated", score != null);
       rate.querySelectorAll("button[value]:not(.clear)").forEach((b) => press(b, Number(b.value) === score));
       setTabStop(rate);
+      // "Remove" is hidden where there is no rating.
+      if (score == null && document.activeElement === rate.querySelector(".clear")) control(rate).focus({ preventScroll: true });
     }
   }
 
@@ -73,13 +76,11 @@
     if (button?.name === "score" && rate) {
       const label = rate.querySelector("[data-rate-label]").textContent;
       before.set(detail.xhr, { anime: Number(rate.dataset.rate), score: Number(label) || null });
-      showScore(rate.dataset.rate, Number(button.value) || null);
-      if (rate.open) close(rate);
+      showAndClose(rate, () => showScore(rate.dataset.rate, Number(button.value) || null));
     } else if (button?.name === "status" && form.dataset.status) {
       const pressed = form.querySelector('[aria-pressed="true"]');
       before.set(detail.xhr, { anime: Number(form.dataset.status), status: pressed?.dataset.value ?? "" });
-      showStatus(form.dataset.status, button.value);
-      if (form.closest("details[open]")) close(form.closest("details"));
+      showAndClose(form.closest("details"), () => showStatus(form.dataset.status, button.value));
     }
   });
 
@@ -99,7 +100,14 @@
   function close(details) {
     const hadFocus = details.contains(document.activeElement);
     details.open = false;
-    if (hadFocus) details.querySelector("summary").focus();
+    if (hadFocus) details.querySelector("summary").focus({ preventScroll: true });
+  }
+
+  // Chromium's tab crashes under touch when the button that is tapped changes and disappears in one frame: the change
+  // is drawn first, and the pad or menu around the button closes in the frame after.
+  function showAndClose(details, change) {
+    setTimeout(change);
+    if (details?.open) requestAnimationFrame(() => setTimeout(() => close(details)));
   }
 
   document.addEventListener("keydown", (event) => {
@@ -138,20 +146,45 @@
 
   // Swaps -----------------------------------------------------------------------------------------------------
 
-  // A list that is fetched again keeps the focus on the card in the same place, or on the first that "more" brought.
-  let place = null;
+  // The page stays where it is scrolled to, except that who uses the keyboard has to see what has the focus.
+  function moveFocus(element) {
+    element.focus({ preventScroll: true });
+    const { top, bottom } = element.getBoundingClientRect();
+    const isHidden = top < 0 || bottom > innerHeight;
+    if (isHidden && element.matches(":focus-visible")) element.scrollIntoView({ block: "nearest" });
+  }
+
+  // A list that is fetched again keeps the focus on the card that had it or, where that card left, on the card that
+  // took its place. A card that "Undo" brought back gets the focus.
+  let kept = null;
+  let broughtBack = null;
   document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
-    const hasFocus = target?.matches?.("[data-keeps-place]") && target.contains(document.activeElement);
-    const cards = hasFocus ? [...target.querySelectorAll("[data-card]")] : [];
-    const at = cards.findIndex((card) => card.contains(document.activeElement));
-    place = hasFocus ? (at < 0 ? cards.length : at) : null;
+    if (!target?.matches?.("[data-keeps-place]")) return;
+    const active = target.contains(document.activeElement) ? document.activeElement : null;
+    const cards = [...target.querySelectorAll("[data-card]")];
+    kept = {
+      hadFocus: Boolean(active),
+      at: cards.findIndex((card) => card.contains(active)),
+      card: active?.closest("[data-card]")?.dataset.card,
+      value: active?.dataset.value,
+      open: target.querySelector(".rate[open]")?.dataset.rate,
+    };
   });
-  document.addEventListener("htmx:afterSettle", () => {
-    if (place === null) return;
-    const cards = document.querySelectorAll("[data-keeps-place] [data-card]");
-    const card = cards[Math.min(place, cards.length - 1)];
-    (card?.querySelector("summary") ?? document.querySelector("[data-keeps-place] [tabindex]"))?.focus({ preventScroll: true });
-    place = null;
+  document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+    if (!kept || !target?.matches?.("[data-keeps-place]")) return;
+    const cards = [...target.querySelectorAll("[data-card]")];
+    const find = (id) => cards.find((card) => card.dataset.card === id);
+    const returned = find(broughtBack);
+    const same = find(kept.card);
+    if (returned || kept.hadFocus) {
+      // Where the focus was in no card, as on a link below them, `at` is -1: the last card.
+      const card = returned ?? same ?? cards.at(Math.min(kept.at, cards.length - 1));
+      const button = card === same && kept.value && same.querySelector(`[data-value="${kept.value}"]`);
+      moveFocus(button || control(card) || target.querySelector("[tabindex]"));
+    }
+    const rate = find(kept.open)?.querySelector(".rate");
+    if (rate) rate.open = true;
+    kept = broughtBack = null;
   });
   document.addEventListener("htmx:load", ({ detail }) => {
     detail.elt.querySelectorAll?.(".rate:not(.folded)").forEach((rate) => setTabStop(rate));
@@ -167,12 +200,37 @@
     else if (--left <= 0) shown.remove();
   }, 1000);
   document.addEventListener("htmx:oobAfterSwap", ({ detail }) => detail.target?.id === "notice" && (left = SECONDS));
-  document.addEventListener("click", ({ target }) => target.closest("[data-close-notice]")?.closest(".notice").remove());
+  document.addEventListener("click", ({ target }) => {
+    const shown = target.closest("[data-close-notice]")?.closest(".notice");
+    if (!shown) return;
+    setTimeout(() => {
+      leaveNotice();
+      shown.remove();
+    });
+  });
+
+  // A notice that goes while it has the focus gives it to the anime that it was about, or back to where it was.
+  let outside = null;
+  document.addEventListener("focusin", ({ target }) => {
+    if (!notice().contains(target)) outside = target;
+  });
+  function leaveNotice(anime) {
+    if (!notice().contains(document.activeElement)) return;
+    const places = `[data-card="${anime}"], [data-rate="${anime}"], [data-status="${anime}"]`;
+    const last = outside?.isConnected ? outside : document.getElementById("content");
+    moveFocus(last.closest(places) ? last : control(document.querySelector(places)) ?? last);
+  }
+  document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => detail.target?.id === "notice" && leaveNotice());
+  document.addEventListener("ratings-changed", ({ detail: { anime } }) => {
+    broughtBack = notice().contains(document.activeElement) ? String(anime) : null;
+    leaveNotice(anime);
+  });
 
   function complain(text) {
     const box = document.createElement("div");
     box.className = "notice error";
     box.append(Object.assign(document.createElement("p"), { textContent: text }));
+    leaveNotice();
     notice().replaceChildren(box);
     left = SECONDS;
   }

@@ -3,11 +3,12 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from catalog.models import ADULT_GENRE, Anime
@@ -15,6 +16,30 @@ from tests import factories
 from tests.browser.chromium import CHROMIUM_ARGUMENTS, PASSWORD
 
 NewContext = Callable[..., BrowserContext]
+
+
+@dataclass(frozen=True)
+class Device:
+    """A desktop with a mouse, or a phone with a touch screen."""
+
+    name: str
+    options: dict[str, Any]
+
+    @property
+    def is_touch(self) -> bool:
+        return bool(self.options.get("has_touch"))
+
+    def press(self, target: Locator) -> None:
+        if self.is_touch:
+            target.tap()
+        else:
+            target.click()
+
+
+MOUSE = Device("mouse", {"viewport": {"width": 1280, "height": 900}})
+TOUCH = Device("touch", {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True})
+#: For a test that takes `device`: it runs once with each, and its `page` is on that device.
+mouse_and_touch = pytest.mark.parametrize("device", [MOUSE, TOUCH], indirect=True, ids=lambda device: device.name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,12 +78,16 @@ def new_context(browser: Browser, live_server: LiveServer) -> Iterator[NewContex
         if response.status >= 400 and "/static/" in response.url:
             complaints.append(f"{response.status} {response.url}")
 
+    def watch(page: Page) -> None:
+        page.on("crash", lambda _: complaints.append(f"The tab crashed on {page.url}."))
+
     def new(**options: Any) -> BrowserContext:
         context = browser.new_context(
             base_url=live_server.url,
-            **{"service_workers": "block", "viewport": {"width": 1280, "height": 900}, **options},
+            **{"service_workers": "block", **MOUSE.options, **options},
         )
         context.set_default_timeout(10_000)
+        context.on("page", watch)
         context.on("console", listen)
         context.on("response", check)
         context.on("weberror", lambda error: complaints.append(str(error.error)))
@@ -72,8 +101,14 @@ def new_context(browser: Browser, live_server: LiveServer) -> Iterator[NewContex
 
 
 @pytest.fixture
-def page(new_context: NewContext) -> Page:
-    return new_context().new_page()
+def device(request: pytest.FixtureRequest) -> Device:
+    device: Device = getattr(request, "param", MOUSE)
+    return device
+
+
+@pytest.fixture
+def page(new_context: NewContext, device: Device) -> Page:
+    return new_context(**device.options).new_page()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from catalog.models import Anime, Rating, User
 from tests import factories
 from tests.browser.chromium import PASSWORD
-from tests.browser.conftest import NewContext, sign_in, sign_up
+from tests.browser.conftest import Device, NewContext, mouse_and_touch, sign_in, sign_up
 
 Shelf = dict[str, Anime]
 
@@ -16,24 +16,25 @@ def listed(page: Page) -> list[str]:
     return page.locator("#recommendations .card h3").all_inner_texts()
 
 
-def rate(page: Page, title: str, score: int) -> None:
+def rate(page: Page, device: Device, title: str, score: int) -> None:
     """Press a score in the pad that lies open under a cover."""
     pad = page.get_by_role("group", name=f"Your rating of {title}, from 1 to 10")
-    pad.get_by_role("button", name=re.compile(rf"^{score}\b")).click()
+    device.press(pad.get_by_role("button", name=re.compile(rf"^{score}\b")))
 
 
 def school(page: Page) -> list[str]:
     return [title for title in page.locator(".starters h3").all_inner_texts() if "School" in title]
 
 
-def test_sign_up_rate_three_and_the_list_is_mine_at_once(page: Page, shelf: Shelf) -> None:
+@mouse_and_touch
+def test_sign_up_rate_three_and_the_list_is_mine_at_once(page: Page, device: Device, shelf: Shelf) -> None:
     sign_up(page)
     expect(page.get_by_role("heading", name="Popular with the community")).to_be_visible()
     cold = listed(page)
     page.evaluate("window.isTheSamePage = true")
     titles = school(page)[:3]
     for count, title in enumerate(titles, 1):
-        rate(page, title, 10)
+        rate(page, device, title, 10)
         expect(
             page.get_by_role(
                 "heading", name=f"Because of your {count} rating" if count > 1 else "Because of your rating"
@@ -48,14 +49,15 @@ def test_sign_up_rate_three_and_the_list_is_mine_at_once(page: Page, shelf: Shel
     assert {r.anime.name: r.score for r in Rating.objects.all()} == dict.fromkeys(titles, 10)
 
 
-def test_a_visitor_tries_and_keeps_it_by_signing_up(page: Page, shelf: Shelf) -> None:
+@mouse_and_touch
+def test_a_visitor_tries_and_keeps_it_by_signing_up(page: Page, device: Device, shelf: Shelf) -> None:
     page.goto("/")
     title = school(page)[0]
-    rate(page, title, 9)
+    rate(page, device, title, 9)
     expect(page.get_by_text(f"You rated {title} 9.")).to_be_visible()
     expect(page.get_by_role("heading", name="Because of your rating")).to_be_visible()
     assert not Rating.objects.exists()
-    page.get_by_role("status").get_by_role("link", name="sign up").click()
+    device.press(page.get_by_role("status").get_by_role("link", name="sign up"))
     sign_up(page)
     expect(page.get_by_text("What you said of 1 anime before is in your account now.")).to_be_visible()
     expect(page.get_by_role("heading", name="Because of your rating")).to_be_visible()
@@ -63,10 +65,13 @@ def test_a_visitor_tries_and_keeps_it_by_signing_up(page: Page, shelf: Shelf) ->
     assert (rating.user.username, rating.anime.name, rating.score) == ("mika", title, 9)
 
 
-def test_the_account_is_the_same_in_another_browser(page: Page, new_context: NewContext, shelf: Shelf) -> None:
+@mouse_and_touch
+def test_the_account_is_the_same_in_another_browser(
+    page: Page, device: Device, new_context: NewContext, shelf: Shelf
+) -> None:
     sign_up(page)
     title = school(page)[0]
-    rate(page, title, 7)
+    rate(page, device, title, 7)
     expect(page.get_by_text(f"You rated {title} 7.")).to_be_visible()
     other = new_context().new_page()
     sign_in(other, "mika")
@@ -102,13 +107,14 @@ def test_filters_act_at_once_and_can_be_shared(page: Page, new_context: NewConte
     expect(other.get_by_label("Genre")).to_have_value("school")
 
 
-def test_a_list_status_moves_the_anime_out_of_the_list(page: Page, shelf: Shelf) -> None:
+@mouse_and_touch
+def test_a_list_status_moves_the_anime_out_of_the_list(page: Page, device: Device, shelf: Shelf) -> None:
     sign_up(page)
     first = listed(page)[0]
-    page.get_by_role("button", name=f"Not interested in {first}").click()
+    device.press(page.get_by_role("button", name=f"Not interested in {first}"))
     expect(page.get_by_text(f"{first}: Not interested.")).to_be_visible()
     expect(page.locator("#recommendations").get_by_role("link", name=first)).to_have_count(0)
-    page.get_by_role("button", name="Undo").click()
+    device.press(page.get_by_role("button", name="Undo"))
     expect(page.locator("#recommendations h3").first).to_have_text(first)
 
 
@@ -129,33 +135,35 @@ def test_adult_titles_show_once_asked_for_and_not_before(page: Page, adult: Anim
     expect(page.locator("#results h3").first).not_to_have_text("Adult story")
 
 
-def test_without_script_everything_is_a_form_or_a_link(new_context: NewContext, shelf: Shelf) -> None:
-    page = new_context(java_script_enabled=False).new_page()
+@mouse_and_touch
+def test_without_script_everything_is_a_form_or_a_link(new_context: NewContext, device: Device, shelf: Shelf) -> None:
+    page = new_context(java_script_enabled=False, **device.options).new_page()
     sign_up(page)
     title = school(page)[0]
-    rate(page, title, 8)
+    rate(page, device, title, 8)
     expect(page.get_by_text(f"You rated {title} 8.")).to_be_visible()
     expect(page.get_by_role("heading", name="Because of your rating")).to_be_visible()
-    page.get_by_role("link", name="Browse", exact=True).first.click()
+    device.press(page.get_by_role("link", name="Browse", exact=True).first)
     page.get_by_role("searchbox", name="Title").fill("CCCC Space")
-    page.get_by_role("button", name="Search").click()
+    device.press(page.get_by_role("button", name="Search"))
     card = page.locator("#results .card").first
-    card.locator("summary").click()
-    card.get_by_role("button", name=re.compile("^3")).click()
+    device.press(card.locator("summary"))
+    device.press(card.get_by_role("button", name=re.compile("^3")))
     expect(page).to_have_url(re.compile("q=CCCC"))
     expect(page.get_by_text("You rated CCCC Space story 02 3.")).to_be_visible()
-    page.get_by_role("link", name="CCCC Space story 02").click()
-    page.get_by_role("link", name="Anime like CCCC Space story 02").click()
+    device.press(page.get_by_role("link", name="CCCC Space story 02"))
+    device.press(page.get_by_role("link", name="Anime like CCCC Space story 02"))
     expect(page.locator(".similar h3").first).to_contain_text("Space")
     assert dict(Rating.objects.values_list("anime__name", "score")) == {title: 8, "CCCC Space story 02": 3}
 
 
-def test_a_tab_that_was_open_before_signing_in_still_saves(page: Page, shelf: Shelf) -> None:
+@mouse_and_touch
+def test_a_tab_that_was_open_before_signing_in_still_saves(page: Page, device: Device, shelf: Shelf) -> None:
     factories.user("mika", password=PASSWORD)
     anime = shelf["Space story 05"]
     page.goto(anime.get_absolute_url())
     sign_in(page.context.new_page(), "mika")
-    page.get_by_role("button", name=re.compile("^6")).click()
+    device.press(page.get_by_role("button", name=re.compile("^6")))
     expect(page.get_by_text(f"You rated {anime.name} 6.")).to_be_visible()
     assert Rating.objects.get(user__username="mika").score == 6
 
@@ -184,13 +192,16 @@ def test_a_form_that_was_open_before_signing_in_and_out_can_still_be_sent(page: 
     expect(page.locator("header .menu")).to_contain_text("mika")
 
 
-def test_a_tab_whose_session_ended_keeps_the_rating_for_the_next_sign_in(page: Page, shelf: Shelf) -> None:
+@mouse_and_touch
+def test_a_tab_whose_session_ended_keeps_the_rating_for_the_next_sign_in(
+    page: Page, device: Device, shelf: Shelf
+) -> None:
     user: User = factories.user("mika", password=PASSWORD)
     sign_in(page, "mika")
     anime = shelf["Space story 05"]
     page.goto(anime.get_absolute_url())
     page.context.clear_cookies(name="sessionid")
-    page.get_by_role("button", name=re.compile("^6")).click()
+    device.press(page.get_by_role("button", name=re.compile("^6")))
     expect(page.get_by_text("Kept for this visit")).to_be_visible()
     assert not user.ratings.exists()
     sign_in(page, "mika")

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from catalog.models import Anime, ListEntry, Rating, User
 from tests import factories
 from tests.browser.chromium import PASSWORD
-from tests.browser.conftest import NewContext, sign_in, sign_up
+from tests.browser.conftest import Device, NewContext, mouse_and_touch, sign_in, sign_up
 from tests.catalog.test_exchange import mal
 
 Shelf = dict[str, Anime]
@@ -130,15 +130,16 @@ def test_without_script_filters_and_files_are_forms(new_context: NewContext, she
     assert Rating.objects.get(anime=shelf["Space story 00"]).score == 3
 
 
-def test_what_is_said_in_a_tab_that_was_signed_out_is_kept(page: Page, shelf: Shelf) -> None:
+@mouse_and_touch
+def test_what_is_said_in_a_tab_that_was_signed_out_is_kept(page: Page, device: Device, shelf: Shelf) -> None:
     rater(shelf)
     sign_in(page, "mika")
     address = shelf["Space story 05"].get_absolute_url()
     page.goto(address)
     other = page.context.new_page()
     other.goto("/accounts/logout/")
-    other.get_by_role("main").get_by_role("button", name="Sign Out").click()
-    page.locator('.rate.large button[value="7"]').click()
+    device.press(other.get_by_role("main").get_by_role("button", name="Sign Out"))
+    device.press(page.locator('.rate.large button[value="7"]'))
     expect(page.locator(".notice")).to_contain_text("sign up")
     sign_in(page, "mika")
     expect(page.get_by_text("is in your account now")).to_be_visible()

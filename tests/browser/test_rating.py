@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from catalog.models import Anime, Rating
-from tests.browser.conftest import NewContext, sign_up
+from tests.browser.conftest import Device, NewContext, mouse_and_touch, sign_up
 
 Shelf = dict[str, Anime]
 
@@ -62,18 +62,19 @@ def test_a_pad_is_one_stop_of_the_tab_key(anime_page: Page, anime: Anime) -> Non
     expect(score(page, 4)).to_be_focused()
 
 
-def test_undo_brings_back_what_was(anime_page: Page, anime: Anime) -> None:
+@mouse_and_touch
+def test_undo_brings_back_what_was(anime_page: Page, device: Device, anime: Anime) -> None:
     page = anime_page
-    score(page, 4).click()
+    device.press(score(page, 4))
     saved(page, 4, anime)
-    score(page, 8).click()
+    device.press(score(page, 8))
     saved(page, 8, anime)
-    page.get_by_role("button", name="Undo").click()
+    device.press(page.get_by_role("button", name="Undo"))
     expect(page.get_by_text(f"Undone. You rated {anime.name} 4.")).to_be_visible()
     expect(score(page, 4)).to_have_attribute("aria-pressed", "true")
     expect(score(page, 8)).to_have_attribute("aria-pressed", "false")
     assert Rating.objects.get().score == 4
-    page.get_by_role("button", name="Remove my rating").click()
+    device.press(page.get_by_role("button", name="Remove my rating"))
     expect(page.get_by_text("is removed.")).to_be_visible()
     assert not Rating.objects.exists()
 
@@ -122,13 +123,16 @@ def test_a_finger_rates_on_a_narrow_screen(new_context: NewContext, shelf: Shelf
     expect(page.locator("#recommendations")).to_be_in_viewport()
 
 
-def test_a_rating_shows_before_the_answer_and_goes_when_there_is_none(anime_page: Page, anime: Anime) -> None:
+@mouse_and_touch
+def test_a_rating_shows_before_the_answer_and_goes_when_there_is_none(
+    anime_page: Page, device: Device, anime: Anime
+) -> None:
     page = anime_page
-    score(page, 4).click()
+    device.press(score(page, 4))
     saved(page, 4, anime)
     waiting: list[Route] = []
     page.route("**/rate/", lambda route: waiting.append(route))
-    score(page, 9).click()
+    device.press(score(page, 9))
     expect(score(page, 9)).to_have_attribute("aria-pressed", "true")
     assert Rating.objects.get().score == 4
     page.wait_for_function("() => true")
@@ -137,11 +141,12 @@ def test_a_rating_shows_before_the_answer_and_goes_when_there_is_none(anime_page
     expect(page.get_by_text("That did not work. Please try again.")).to_be_visible()
 
 
-def test_quick_ratings_are_all_kept_for_a_visitor(page: Page, shelf: Shelf) -> None:
+@mouse_and_touch
+def test_quick_ratings_are_all_kept_for_a_visitor(page: Page, device: Device, shelf: Shelf) -> None:
     page.goto("/")
     pads = page.locator(".starters .card")
     for i in range(6):
-        score(pads.nth(i), 5 + i % 5).click()
+        device.press(score(pads.nth(i), 5 + i % 5))
     expect(page.get_by_role("heading", name="Because of your 6 ratings")).to_be_visible()
     page.reload()
     expect(page.get_by_role("heading", name="Because of your 6 ratings")).to_be_visible()
