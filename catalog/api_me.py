@@ -59,6 +59,7 @@ class _MineViewSet(
 
     pagination_class = CursorPages
     filter_backends = []
+    max_body = 256 * 1024
     lookup_field = "anime_id"
     lookup_value_converter = "int"
     #: What a PUT or PATCH brings, and what a bulk call brings under which name.

@@ -46,13 +46,9 @@ class KeyReused(exceptions.APIException):
 
 
 class JSONParser(parsers.JSONParser):
-    """JSON of a bounded size and depth."""
+    """JSON of a bounded depth. Its size was looked at before (`recsite.incoming`)."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        # A body is no longer than its header says: the server reads no further.
-        length = parser_context["request"].META.get("CONTENT_LENGTH") if parser_context else None
-        if length and int(length) > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
-            raise BodyTooLarge
         try:
             return super().parse(stream, media_type, parser_context)
         except RecursionError:

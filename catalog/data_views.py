@@ -23,6 +23,7 @@ from catalog.exchange.upload import MAX_UPLOAD_BYTES
 from catalog.forms import DeleteAccountForm
 from catalog.http import AccountRequest
 from catalog.models import User
+from common.bodies import takes_up_to
 
 Written = Iterable[str]
 WRITERS: dict[str, tuple[str, Callable[[list[own.Said], User], Written]]] = {
@@ -54,6 +55,8 @@ def export(request: AccountRequest, kind: str) -> HttpResponse:
     return response
 
 
+# Twice what is read: who chose a file that is a little too large is told so on the page.
+@takes_up_to(2 * MAX_UPLOAD_BYTES)
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @login_required

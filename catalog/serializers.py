@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from catalog.models import MAX_SCORE, MIN_SCORE, Anime, Genre, ListEntry, ListStatus, Rating, User
+from common.fields import BoundedListField
 
 MAX_ID = 2**31 - 1
 
@@ -92,14 +93,14 @@ class EntryRowSerializer(_ManyRow):
 
 
 class ManyRatingsSerializer(serializers.Serializer[Any]):
-    ratings = serializers.ListField(child=RatingRowSerializer(), max_length=MAX_ROWS)
+    ratings = BoundedListField(child=RatingRowSerializer(), max_length=MAX_ROWS)
 
     def validate_ratings(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return each_once(rows)
 
 
 class ManyEntriesSerializer(serializers.Serializer[Any]):
-    entries = serializers.ListField(child=EntryRowSerializer(), max_length=MAX_ROWS)
+    entries = BoundedListField(child=EntryRowSerializer(), max_length=MAX_ROWS)
 
     def validate_entries(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return each_once(rows)

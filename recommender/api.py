@@ -31,6 +31,8 @@ from recommender.serializers import (
 
 
 class Recommendations(APIView):
+    #: What 5,000 ratings take, even when every one is written over four lines.
+    max_body = 512 * 1024
     permission_classes = [InScope]
     scopes: ClassVar = {"POST": "read"}
 
@@ -59,6 +61,7 @@ class Recommendations(APIView):
 
 
 class Events(APIView):
+    max_body = 128 * 1024
     permission_classes = [InScope]
     # Whoever was given a list may say what became of it.
     scopes: ClassVar = {"POST": "read"}
@@ -84,6 +87,7 @@ class Events(APIView):
 
 
 class Predictions(APIView):
+    max_body = 512 * 1024
     permission_classes = [InScope]
     scopes: ClassVar = {"POST": "read"}
 

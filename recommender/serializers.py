@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from catalog.models import MAX_SCORE, Anime, AnimeType
 from catalog.serializers import MAX_ID, AnimeSummarySerializer, GivenRatingSerializer, anime_id_field, each_once
+from common.fields import BoundedListField
 from recommender import serving
 from recommender.catalogue import is_genre
 from recommender.controls import Controls
@@ -24,7 +25,7 @@ def _scores(ratings: list[dict[str, int]]) -> dict[int, int]:
     return {rating["anime_id"]: rating["score"] for rating in each_once(ratings)}
 
 
-class WordsField(serializers.ListField):
+class WordsField(BoundedListField):
     """A list in JSON; in a query, repeated or with commas between."""
 
     child = serializers.CharField(max_length=50)
@@ -50,7 +51,7 @@ class TypesField(WordsField):
         return types
 
 
-class IdsField(serializers.ListField):
+class IdsField(BoundedListField):
     """A list in JSON; in a query, repeated or with commas between."""
 
     child = anime_id_field()
@@ -128,7 +129,7 @@ class QuerySerializer(ControlsSerializer):
 
 
 class StatelessQuerySerializer(QuerySerializer):
-    ratings = serializers.ListField(child=GivenRatingSerializer(), max_length=MAX_RATINGS)
+    ratings = BoundedListField(child=GivenRatingSerializer(), max_length=MAX_RATINGS)
 
     def validate_ratings(self, ratings: list[dict[str, int]]) -> dict[int, int]:
         return _scores(ratings)
@@ -145,7 +146,7 @@ class AskedAnimeSerializer(serializers.Serializer[Any]):
 
 
 class StatelessPredictionsSerializer(AskedAnimeSerializer):
-    ratings = serializers.ListField(child=GivenRatingSerializer(), max_length=MAX_RATINGS)
+    ratings = BoundedListField(child=GivenRatingSerializer(), max_length=MAX_RATINGS)
 
     def validate_ratings(self, ratings: list[dict[str, int]]) -> dict[int, int]:
         return _scores(ratings)
@@ -197,7 +198,7 @@ class EventSerializer(serializers.Serializer[Any]):
 
 
 class EventsSerializer(serializers.Serializer[Any]):
-    events = serializers.ListField(child=EventSerializer(), min_length=1, max_length=MAX_EVENTS)
+    events = BoundedListField(child=EventSerializer(), min_length=1, max_length=MAX_EVENTS)
 
 
 class AcceptedSerializer(serializers.Serializer[Any]):

@@ -8,8 +8,10 @@ from typing import Any
 
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
-worker_class = "gthread"
+worker_class = "recsite.server.worker.WaitressWorker"
 threads = 4
+# A process is replaced before what it leaks can matter; not all at the same moment.
+max_requests, max_requests_jitter = 20_000, 5_000
 timeout = 60
 graceful_timeout = 10
 loglevel = "warning"

@@ -68,6 +68,9 @@ def configuration(*, as_json: bool, level: str, traced: bool = False) -> dict[st
         "loggers": {
             "django.server": {"level": "INFO"},
             "django": {"handlers": [], "propagate": True},
+            # Its notes name addresses, and it warns whenever a request waits for a thread.
+            "waitress": {"level": "WARNING"},
+            "waitress.queue": {"level": "ERROR"},
             # Every request and task twice is for machines to read.
             "django_structlog": {"level": logging.INFO if as_json else logging.ERROR},
         },

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.views import exception_handler
 
 from catalog.api_requests import BodyTooLarge
+from common.fields import MAX_FAULTS
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -24,18 +26,21 @@ def problem_details(error: Exception, context: dict[str, Any]) -> HttpResponse |
     response = exception_handler(error, context)
     if response is None:
         return None
-    title = HTTPStatus(response.status_code).phrase
-    problem: dict[str, Any] = {"type": "about:blank", "title": title, "status": response.status_code}
+    status = HTTPStatus(response.status_code)
     if isinstance(error, ValidationError):
-        problem["detail"] = "The request is not valid; see errors."
-        problem["errors"] = [{"pointer": pointer, "detail": text} for pointer, text in _faults(error.detail)]
+        faults = [{"pointer": pointer, "detail": text} for pointer, text in islice(_faults(error.detail), MAX_FAULTS)]
+        answer = problem(status, "The request is not valid; see errors.", errors=faults)
     else:
-        problem["detail"] = str(getattr(error, "detail", "") or error or title)
-    # Not the view's renderer, which may be none of JSON; and in ASCII, whatever of the request a message repeats.
-    answer = JsonResponse(problem, status=response.status_code, content_type=MEDIA_TYPE)
+        answer = problem(status, str(getattr(error, "detail", "") or error or status.phrase))
     for name, value in response.items():
         answer.headers.setdefault(name, value)
     return answer
+
+
+def problem(status: HTTPStatus, detail: str, **more: Any) -> JsonResponse:
+    """The answer with this status. In ASCII, whatever of the request the detail repeats."""
+    body = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail, **more}
+    return JsonResponse(body, status=status, content_type=MEDIA_TYPE)
 
 
 def _faults(detail: Any, pointer: str = "#") -> Iterator[tuple[str, str]]:

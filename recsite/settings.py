@@ -110,6 +110,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # First and last, so that what it measures is all that a request takes.
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "recsite.incoming.Incoming",
     "recsite.logs.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -207,6 +208,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# What a form may send, beside files.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 # The first one ends what is too large, whoever sends it.
 FILE_UPLOAD_HANDLERS = [
     "catalog.exchange.upload.UploadLimit",

@@ -16,6 +16,7 @@ from catalog.api_auth import FOR_STAFF, Conflict, InScope, StaffMay
 from catalog.api_me import IDEMPOTENCY_KEY, viewer
 from catalog.api_pages import NumberedPages
 from catalog.api_requests import idempotent
+from common.fields import BoundedKeysField
 from evaluation.judging import reviewing, services
 from evaluation.judging.forms import FIELDSETS
 from evaluation.judging.models import MAX_SCORE, MIN_SCORE, Experiment, ItemScore, Judgement, Review
@@ -30,8 +31,8 @@ MAX_ID = 2**31 - 1
 
 
 class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
-    runs = serializers.PrimaryKeyRelatedField[Any](
-        many=True, required=False, queryset=TrainingRun.objects.with_model(), help_text="Training runs with a model."
+    runs = BoundedKeysField(
+        many=True, max_length=100, required=False, queryset=TrainingRun.objects.with_model(), help_text="Training runs with a model."
     )
     created_by = serializers.SlugRelatedField[Any](slug_field="username", read_only=True, allow_null=True)
 
