@@ -1,14 +1,18 @@
 """What is put right or refused before a view sees a request: charsets that decode nothing, bodies that are too large."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, resolve
+from django.utils.http import parse_header_parameters
 
 from recsite.problems import problem
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 API = "/api/"
 #: What addresses of the API take that say nothing else by an attribute `max_body`, in bytes.
@@ -17,19 +21,28 @@ API_MAX_BODY = 64 * 1024
 NOT_FOR_THE_WEB = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"}
 
 
-class Incoming:
-    """Middleware. It stands before all that reads a query, which is decoded by the charset of the Content-Type."""
+def without_bad_charset(application: "WSGIApplication") -> "WSGIApplication":
+    """The application, which sees no charset that is none. Django decodes queries by it before any middleware runs."""
+
+    def call(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        media_type, parameters = parse_header_parameters(environ.get("CONTENT_TYPE", ""))
+        if "charset" in parameters and not _decodes_text(parameters["charset"]):
+            environ["CONTENT_TYPE"] = media_type  # which means UTF-8
+        return application(environ, start_response)
+
+    return call
+
+
+class BodyLimit:
+    """Middleware that refuses what is larger than the view takes."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.encoding and not _decodes_text(request.encoding):
-            request.encoding = None  # UTF-8
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, *args: Any) -> HttpResponse | None:
-        """Refuse a body that is larger than the view takes."""
         length = request.META.get("CONTENT_LENGTH") or "0"
         if "Transfer-Encoding" in request.headers and length == "0":
             # Our web server gives such bodies a length; behind another one Django would take them for empty.

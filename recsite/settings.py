@@ -110,8 +110,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # First and last, so that what it measures is all that a request takes.
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    "recsite.incoming.Incoming",
     "recsite.logs.RequestLog",
+    # Before all that reads a form.
+    "recsite.incoming.BodyLimit",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",

@@ -6,4 +6,8 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 
-application = get_wsgi_application()
+django_application = get_wsgi_application()
+
+from recsite.incoming import without_bad_charset  # noqa: E402  needs Django to be set up
+
+application = without_bad_charset(django_application)

@@ -32,7 +32,11 @@ MAX_ID = 2**31 - 1
 
 class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
     runs = BoundedKeysField(
-        many=True, max_length=100, required=False, queryset=TrainingRun.objects.with_model(), help_text="Training runs with a model."
+        many=True,
+        max_length=100,
+        required=False,
+        queryset=TrainingRun.objects.with_model(),
+        help_text="Training runs with a model.",
     )
     created_by = serializers.SlugRelatedField[Any](slug_field="username", read_only=True, allow_null=True)
 

@@ -7,9 +7,9 @@ on which nothing moves, so a client that sends a byte now and then could stay fo
 import copy
 import json
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 from waitress.adjustments import Adjustments
@@ -38,10 +38,6 @@ class AddressTooLong(BadRequest):  # type: ignore[misc]
 class Request(HTTPRequestParser):  # type: ignore[misc]
     """A request that is arriving. Its body may be as large as its address takes, and no more than that is stored."""
 
-    def __init__(self, adjustments: Any) -> None:
-        super().__init__(adjustments)
-        self.began = time.time()
-
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
         if self.body_rcv is not None:
@@ -59,17 +55,12 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
             self.expect_continue = False
         return taken
 
-    def is_overdue(self, now: float) -> bool:
-        allowed_s = HEAD_S
-        if self.headers_finished:
-            allowed_s += BODY_S + self.body_bytes_received / BYTES_PER_S
-        return now > self.began + allowed_s
-
 
 class Answer(WSGITask):  # type: ignore[misc]
     """Runs the application for one request."""
 
     def execute(self) -> None:
+        self.channel.answers += 1
         self.channel.server.on_request()
         if self.channel.server.is_stopping:
             self.set_close_on_finish()
@@ -102,24 +93,37 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     task_class = Answer
     error_task_class = Refusal
     is_refused = False
-    #: Until when what the client still sends is thrown away.
-    linger_until = 0.0
-    #: Since when an answer is being sent, and how many bytes it had then.
-    sending: tuple[float, int] | None = None
+    #: Whether what the client still sends is thrown away until it closes.
+    is_lingering = False
+    answers = 0
+    #: What the connection was waiting for at the last tick, for how many ticks, and how much there was to send then.
+    wait: tuple[Any, ...] = ()
+    ticks = size = 0
 
-    def is_overdue(self, now: float) -> bool:
-        """Whether the client had its time. To be called every second."""
-        if self.linger_until:
-            return now > self.linger_until
+    def tick(self) -> bool:
+        """Count a second, and say whether the client had its time.
+
+        Seconds in which this process did not come to read are not counted: they are not the client's fault.
+        """
+        wait, allowed_s = self._waits_for()
+        if wait != self.wait:
+            self.wait, self.ticks, self.size = wait, 0, self.total_outbufs_len
+        self.ticks += 1
+        return self.ticks > allowed_s
+
+    def _waits_for(self) -> tuple[tuple[Any, ...], float]:
+        """What, and for how many seconds at most."""
+        if self.is_lingering:
+            return ("close",), LINGER_S
         if self.total_outbufs_len:
-            began, size = self.sending = self.sending or (now, self.total_outbufs_len)
-            return now > began + ANSWER_S + size / BYTES_PER_S
-        self.sending = None
+            return ("sending", self.answers), ANSWER_S + self.size / BYTES_PER_S
         if self.requests:
-            return False  # the application is at work
-        if self.request is not None:
-            return self.request.is_overdue(now)
-        return bool(now > self.last_activity + IDLE_S)
+            return ("application",), inf
+        if self.request is None:
+            return ("idle", self.last_activity), IDLE_S
+        if self.request.headers_finished:
+            return ("body", self.answers), BODY_S + self.request.body_bytes_received / BYTES_PER_S
+        return ("head", self.answers), HEAD_S
 
     def arriving(self) -> int:
         """How many bytes of a body are here while the rest is not."""
@@ -129,19 +133,19 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         return not (self.requests or self.request or self.total_outbufs_len)
 
     def readable(self) -> bool:
-        return bool(self.linger_until or super().readable())
+        return bool(self.is_lingering or super().readable())
 
     def handle_read(self) -> None:
-        if not self.linger_until:
+        if not self.is_lingering:
             super().handle_read()
         elif not self.recv(self.adj.recv_bytes):
             self.handle_close()
 
     def handle_close(self) -> None:
-        if self.is_refused and self.connected and not self.linger_until and not self.total_outbufs_len:
+        if self.is_refused and self.connected and not self.is_lingering and not self.total_outbufs_len:
             with suppress(OSError):
                 self.socket.shutdown(socket.SHUT_WR)
-                self.linger_until = time.time() + LINGER_S
+                self.is_lingering = True
                 self.will_close = False
                 return
         super().handle_close()
@@ -186,7 +190,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         """Close what is overdue, and the largest unfinished requests when there are too many. Runs every second."""
         connections: list[Connection] = list(self.active_channels.values())
         for connection in connections:
-            if connection.is_overdue(now):
+            if connection.tick():
                 connection.handle_close()
         arriving = sum(connection.arriving() for connection in connections)
         for connection in sorted(connections, key=Connection.arriving, reverse=True):
