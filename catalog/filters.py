@@ -22,11 +22,14 @@ class SlugsField(forms.CharField):
     def clean(self, value: Any) -> list[str]:
         slugs = list(dict.fromkeys(filter(None, super().clean(value).split(","))))
         if len(slugs) > MAX_GENRES:
-            raise forms.ValidationError(f"At most {MAX_GENRES} genres.")
+            raise forms.ValidationError("At most %(most)s genres.", params={"most": MAX_GENRES})
         known = set(Genre.objects.filter(slug__in=slugs).values_list("slug", flat=True)) if slugs else set()
         for slug in slugs:
             if slug not in known:
-                raise forms.ValidationError(f"There is no genre {slug}. The slugs are at /api/v1/genres/.")
+                # Not in the message itself: django-filter formats messages once more.
+                raise forms.ValidationError(
+                    "There is no genre %(slug)s. The slugs are at /api/v1/genres/.", params={"slug": slug}
+                )
         return slugs
 
 

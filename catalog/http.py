@@ -1,5 +1,7 @@
 """Requests as the middleware leaves them, and where to go back to after a plain form post."""
 
+from contextlib import suppress
+
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -30,7 +32,9 @@ def page_path(request: HttpRequest) -> str:
     """The path and query of the page that the person looks at, also when htmx asks for a part of it."""
     # An error page may be for a request that did not get as far as the htmx middleware.
     if htmx := getattr(request, "htmx", None):
-        return htmx.current_url_abs_path or "/"
+        with suppress(ValueError):  # the header may name an address that cannot be taken apart
+            return htmx.current_url_abs_path or "/"
+        return "/"
     return request.get_full_path()
 
 

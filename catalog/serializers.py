@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from catalog.models import MAX_SCORE, MIN_SCORE, Anime, Genre, ListEntry, ListStatus, Rating, User
+from catalog.models import MAX_SCORE, MIN_SCORE, Anime, AnimeType, Genre, ListEntry, ListStatus, Rating, User
 from common.fields import BoundedListField
 
 MAX_ID = 2**31 - 1
@@ -28,6 +28,10 @@ class AnimeSummarySerializer(serializers.ModelSerializer[Anime]):
     """What a list shows of an anime."""
 
     id = anime_id_field(source="mal_id", read_only=True)
+    # Said here, as what is read of a model's field is documented without the empty text.
+    type = serializers.ChoiceField(
+        choices=AnimeType.choices, allow_blank=True, read_only=True, help_text="Empty where it is not known."
+    )
 
     class Meta:
         model = Anime

@@ -24,7 +24,7 @@ def make_token(*, user: User, name: str, scope: str, days: int) -> tuple[ApiToke
         raise ValidationError({"scope": _("This scope is for staff.")})
     ApiToken.objects.filter(user=user, expiry__lte=timezone.now()).delete()
     if ApiToken.objects.filter(user=user).count() >= MAX_TOKENS:
-        raise ValidationError(_("You have %(count)s tokens: revoke one first.") % {"count": MAX_TOKENS})
+        raise ValidationError(_("You have %(count)s tokens: revoke one first."), params={"count": MAX_TOKENS})
     made, text = ApiToken.objects.create(user, expiry=timedelta(days=days), name=name, scope=scope)
     return made, text
 

@@ -18,6 +18,11 @@ class PublishError(Exception):
     """The model cannot be published; the message says why."""
 
 
+def _refused(error: ValueError) -> ValidationError:
+    """As an error of a field. It repeats what was sent, so it is a parameter and never formatted itself."""
+    return ValidationError("%(problem)s", params={"problem": str(error)})
+
+
 @transaction.atomic
 def launch_training(
     *,
@@ -37,11 +42,11 @@ def launch_training(
     try:
         config = configs.checked(family, config or {})
     except ValueError as error:
-        raise ValidationError({"config": str(error)}) from error
+        raise ValidationError({"config": _refused(error)}) from error
     try:
         data_filter = DataFilter.from_dict(data_filter or {}).to_dict()
     except ValueError as error:
-        raise ValidationError({"data_filter": str(error)}) from error
+        raise ValidationError({"data_filter": _refused(error)}) from error
     run = TrainingRun.objects.create(
         started_by=started_by,
         family=family,

@@ -1,5 +1,6 @@
 """The web server's settings, here and in the container: `gunicorn --config python:recsite.gunicorn_config`."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -18,6 +19,8 @@ loglevel = "warning"
 # The workers' heartbeat is a file, which on a disk can block; memory cannot.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
+# The longest that gunicorn takes. The API refuses somewhat shorter ones itself, in its own form (recsite.middleware).
+limit_request_line = 8190
 
 # A list is one vector times a matrix: threads of BLAS would only get in the way of the server's own. Read by numpy when
 # the application is loaded, which is later.
@@ -25,6 +28,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # What the processes count, each in files of its own, for whichever of them is asked for /metrics.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="recsite-metrics-")
+
+
+def on_starting(server: Any) -> None:
+    """gunicorn logs what it cannot read: without queries and the addresses of people."""
+    from recsite.logs import WithoutAddresses
+
+    logging.getLogger("gunicorn.error").addFilter(WithoutAddresses())
 
 
 def child_exit(server: Any, worker: Any) -> None:

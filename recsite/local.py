@@ -52,7 +52,7 @@ def _own_secret(var: Path) -> str:
     path = var / "secret_key"
     with embedded.explained(var):
         if not path.exists():
-            var.mkdir(parents=True, exist_ok=True)
+            embedded.own_dir(var)
             draft = var / f"secret_key.{os.getpid()}"
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with open(descriptor, "w") as file:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from django.http import HttpRequest
@@ -10,6 +10,11 @@ from django_structlog.middlewares import RequestMiddleware
 
 #: What is in such addresses lets its holder into an account.
 _SECRET = re.compile(r"(/accounts/(?:password/reset/key|confirm-email)/)[^/]+")
+#: The query of an address, in the middle of a message.
+_QUERY = re.compile(r"(/[^\s?\"'<>]*)\?[^\s\"'<>]*")
+#: What gunicorn says of a request that is not HTTP: the client's address, and after a word of its own what was sent.
+_INVALID = re.compile(r"(Invalid request) from ip=\S+: ([^:('\"]*).*", re.DOTALL)
+Event = TypeVar("Event", bound=dict[str, Any])
 
 #: What each record gets: the request, task and run that it belongs to, its level, logger and time.
 _SHARED: list[Any] = [
@@ -33,6 +38,38 @@ class RequestLog(RequestMiddleware):
 def without_secrets(path: str) -> str:
     """An address's path as it may be written down."""
     return _SECRET.sub(r"\1…", path)
+
+
+class WithoutAddresses(logging.Filter):
+    """Takes queries and secrets out of the addresses that records of other packages name."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.msg, dict):  # structlog's
+            record.msg = {key: cleaned(value) if isinstance(value, str) else value for key, value in record.msg.items()}
+        else:
+            record.msg, record.args = cleaned(record.getMessage()), ()
+        return True
+
+
+def cleaned(message: str) -> str:
+    """A message as it may be written down: without what a person sent in an address, and without their own."""
+    return _QUERY.sub(r"\1?…", without_secrets(_INVALID.sub(r"\1: \2", message)))
+
+
+def without_addresses(event: Event, hint: dict[str, Any]) -> Event:
+    """What is reported to Sentry, without the queries and the secrets of addresses."""
+    request = event.get("request") or {}
+    request.pop("query_string", None)
+    for part, names in ((request, ("url",)), (event.get("logentry") or {}, ("message", "formatted"))):
+        for name in names:
+            if isinstance(part.get(name), str):
+                part[name] = cleaned(part[name])
+    if event.get("logentry"):
+        event["logentry"].pop("params", None)
+    for crumb in (event.get("breadcrumbs") or {}).get("values", ()):
+        crumb["message"] = cleaned(str(crumb.get("message") or ""))
+        crumb.pop("data", None)
+    return event
 
 
 def configuration(*, as_json: bool, level: str, traced: bool = False) -> dict[str, Any]:
@@ -63,7 +100,14 @@ def configuration(*, as_json: bool, level: str, traced: bool = False) -> dict[st
             "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"},
             "json": json_formatter,
         },
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json" if as_json else "line"}},
+        "filters": {"without addresses": {"()": WithoutAddresses}},
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "formatter": "json" if as_json else "line",
+                "filters": ["without addresses"],
+            }
+        },
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "django.server": {"level": "INFO"},

@@ -1,6 +1,6 @@
 """Every error of the API as RFC 9457 problem details, with a pointer to the field that is at fault."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from itertools import islice
 from typing import Any
@@ -15,6 +15,7 @@ from catalog.api_requests import BodyTooLarge
 from common.fields import MAX_FAULTS
 
 MEDIA_TYPE = "application/problem+json"
+NOT_VALID = "The request is not valid; see errors."
 
 
 def problem_details(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
@@ -22,25 +23,31 @@ def problem_details(error: Exception, context: dict[str, Any]) -> HttpResponse |
     if isinstance(error, RequestDataTooBig):  # where Django read the body before the API's parser did
         error = BodyTooLarge()
     elif isinstance(error, TooManyFieldsSent):
-        error = ParseError(f"The query has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} parameters.")
+        error = ParseError(too_many_parameters())
     response = exception_handler(error, context)
     if response is None:
         return None
-    status = HTTPStatus(response.status_code)
     if isinstance(error, ValidationError):
-        faults = [{"pointer": pointer, "detail": text} for pointer, text in islice(_faults(error.detail), MAX_FAULTS)]
-        answer = problem(status, "The request is not valid; see errors.", errors=faults)
+        answer = problem(response.status_code, NOT_VALID, islice(_faults(error.detail), MAX_FAULTS))
     else:
-        answer = problem(status, str(getattr(error, "detail", "") or error or status.phrase))
+        answer = problem(response.status_code, str(getattr(error, "detail", "") or error))
     for name, value in response.items():
         answer.headers.setdefault(name, value)
     return answer
 
 
-def problem(status: HTTPStatus, detail: str, **more: Any) -> JsonResponse:
-    """The answer with this status. In ASCII, whatever of the request the detail repeats."""
-    body = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail, **more}
-    return JsonResponse(body, status=status, content_type=MEDIA_TYPE)
+def problem(status: int, detail: str = "", faults: Iterable[tuple[str, str]] = ()) -> JsonResponse:
+    """Problem details; `faults` are messages with the JSON pointers of what they are about."""
+    title = HTTPStatus(status).phrase
+    content: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail or title}
+    if errors := [{"pointer": pointer, "detail": text} for pointer, text in faults]:
+        content["errors"] = errors
+    # Not the view's renderer, which may be none of JSON; and in ASCII, whatever of the request a message repeats.
+    return JsonResponse(content, status=status, content_type=MEDIA_TYPE)
+
+
+def too_many_parameters() -> str:
+    return f"The query has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} parameters."
 
 
 def _faults(detail: Any, pointer: str = "#") -> Iterator[tuple[str, str]]:

@@ -33,15 +33,21 @@ PROBLEM = inline_serializer(
         "errors": FAULT,
     },
 )
+PROBLEMS = {
+    "4XX": "What is wrong with the request, or who may make it.",
+    "5XX": "What is wrong on the side of the site; with `Retry-After` where it passes.",
+}
 
 
 class ProblemSchema(AutoSchema):
     """Says of each operation that its errors are problem details."""
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
-        problem = self._get_response_for_code(PROBLEM, "4XX", [MEDIA_TYPE], direction)  # type: ignore[no-untyped-call]
-        problem["description"] = "What is wrong with the request, or who may make it."
-        return {**super()._get_response_bodies(direction), "4XX": problem}
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        for codes, description in PROBLEMS.items():
+            bodies[codes] = self._get_response_for_code(PROBLEM, codes, [MEDIA_TYPE], direction)  # type: ignore[no-untyped-call]
+            bodies[codes]["description"] = description
+        return bodies
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

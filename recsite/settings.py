@@ -118,6 +118,8 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
+    # Before whatever hands a part of the request to a store, and behind what every answer gets.
+    "recsite.middleware.AddressCheck",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -182,6 +184,12 @@ ACCOUNT_USERNAME_MIN_LENGTH = 2
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="noreply@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+if vars()["EMAIL_BACKEND"].endswith(".console.EmailBackend") and not INSECURE_HTTP:
+    raise ImproperlyConfigured(
+        "EMAIL_URL is not set, or is consolemail://, which prints e-mails into the log, and with them the links that "
+        "reset passwords. Set it to your mail server, as in smtp+tls://user:password@mail.example.org:587, or to "
+        "dummymail:// for a site that sends no e-mail (see .env.example)."
+    )
 
 # Security -------------------------------------------------------------------------------------------------
 
@@ -402,5 +410,10 @@ if SENTRY_DSN:
     sentry_sdk.init(
         SENTRY_DSN,
         send_default_pii=False,
+        # What a person sent is neither in the body nor among the variables of the code that failed.
+        max_request_body_size="never",
+        include_local_variables=False,
+        before_send=logs.without_addresses,
+        before_send_transaction=logs.without_addresses,
         traces_sample_rate=env.float("SENTRY_TRACES_SAMPLE_RATE", default=0.0),
     )

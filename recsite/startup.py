@@ -40,7 +40,7 @@ def address() -> tuple[str, int]:
 @contextmanager
 def only_one(var: Path, url: str) -> Iterator[None]:
     """Raise CommandError while another `up` runs on the same files."""
-    var.mkdir(parents=True, exist_ok=True)
+    embedded.own_dir(var)
     with (var / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

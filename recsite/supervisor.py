@@ -38,7 +38,7 @@ class Child:
 
     def start(self) -> int:
         """Start it, with a program of this virtual environment, and return its process group."""
-        with self.log.open("ab") as log:
+        with embedded.append_private(self.log) as log:
             self.process = subprocess.Popen(  # noqa: S603
                 [str(Path(sys.prefix) / "bin" / self.command[0]), *self.command[1:]],
                 cwd=embedded.BASE_DIR,

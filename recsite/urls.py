@@ -20,3 +20,9 @@ urlpatterns = [
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
 ]
+
+# What Django answers itself, outside of any view: below /api/ with problem details, elsewhere with a page.
+handler400 = "recsite.errors.bad_request"
+handler403 = "recsite.errors.permission_denied"
+handler404 = "recsite.errors.page_not_found"
+handler500 = "recsite.errors.server_error"

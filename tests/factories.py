@@ -59,6 +59,17 @@ def anime(name: str | None = None, *, genres: tuple[str, ...] = ("Action",), **f
     return row
 
 
+def odd_anime() -> list[Anime]:
+    """What real catalogues hold and made-up rows forget: nothing known, entities in a name, long and other scripts."""
+    nothing: dict[str, Any] = {"type": "", "episodes": None, "score": None, "members": 0, "genres": ()}
+    return [
+        anime("Unknown", mal_id=90001, **nothing),
+        anime("K&#039;s &quot;Gintama&deg;", mal_id=90002, japanese_name="銀魂゜", studios=["", "A-1 %s {0}"]),
+        anime("長" * 300, mal_id=2**31 - 1, type="Music", episodes=0, score=0.0, source="Other", studios=[]),
+        anime("Adult", mal_id=90004, genres=(ADULT_GENRE,), **{k: v for k, v in nothing.items() if k != "genres"}),
+    ]
+
+
 def rating(user: User, anime: Anime, score: int = 8) -> Rating:
     return Rating.objects.create(user=user, anime=anime, score=score)
 

@@ -39,7 +39,7 @@ class BadRow:
 
 def checked(place: str, anime_id: object, title: object, score: object, status: str) -> Entry | BadRow:
     """The row as an entry, or what is wrong with it. `score` 0 or empty is none; `status` is a ListStatus or empty."""
-    name = str(title or "")[:TITLE_SHOWN]
+    name = shown(title)[:TITLE_SHOWN]
     number = _whole(anime_id)
     if number is None or not 1 <= number <= MAX_ID:
         return BadRow(
@@ -62,6 +62,15 @@ def _whole(value: object) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
 
-def _short(value: object) -> str:
+def shown(value: object) -> str:
+    """A value of a file as a page can show it.
+
+    JSON can name halves of a surrogate pair, and no page with one can be sent; and NUL, which no store takes.
+    """
     text = "" if value is None else str(value)
+    return text.encode(errors="replace").decode().replace("\0", "�")
+
+
+def _short(value: object) -> str:
+    text = shown(value)
     return text if len(text) <= 40 else f"{text[:40]}…"

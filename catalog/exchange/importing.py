@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from catalog import services
 from catalog.exchange import myanimelist, own
-from catalog.exchange.entries import MAX_ROWS, BadRow, Entry, UploadError
+from catalog.exchange.entries import MAX_ROWS, BadRow, Entry, UploadError, shown
 from catalog.exchange.upload import unpacked
 from catalog.models import Anime, ListEntry, Rating, User
 
@@ -83,7 +83,7 @@ def read(file: IO[bytes], name: str) -> Upload:
         entries[row.anime_id] = row
     if not entries and not bad:
         raise UploadError(_("There is no anime in the file."))
-    return Upload(name[:100], list(entries.values()), bad)
+    return Upload(shown(name)[:100], list(entries.values()), bad)
 
 
 def _rows(file: IO[bytes]) -> Iterator[Entry | BadRow]:

@@ -47,7 +47,9 @@ def request_import(*, source: str, name: str, started_by: User) -> ImportJob:
         ValidationError: there is no such source, by field.
     """
     if source not in (there := available()):
-        raise ValidationError({"source": f"There is no such source. There are: {', '.join(there)}."})
+        known = ", ".join(there)
+        problem = ValidationError("There is no such source. There are: %(known)s.", params={"known": known})
+        raise ValidationError({"source": problem})
     job = ImportJob.objects.create(source=source, name=name, started_by=started_by)
     transaction.on_commit(lambda: tasks.send_import(job.pk))
     return job

@@ -17,14 +17,16 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from recsite.embedded import keeper, servers
-from recsite.embedded.files import BASE_DIR, EmbeddedServiceError, explained, var_dir
+from recsite.embedded.files import BASE_DIR, EmbeddedServiceError, append_private, explained, own_dir, var_dir
 
 __all__ = [
     "BASE_DIR",
     "EmbeddedServiceError",
+    "append_private",
     "database_url",
     "ensure",
     "explained",
+    "own_dir",
     "redis_url",
     "release",
     "var_dir",
@@ -65,7 +67,7 @@ def ensure(services: Collection[str] = ("postgres", "valkey"), *, durable: bool 
     all_servers = [kinds[name](var / name, durable=durable) for name in wanted]
     started = []
     with explained(var):
-        var.mkdir(parents=True, exist_ok=True)
+        own_dir(var)
         while True:
             started += _start_dead(var, all_servers)
             waited_for = [server for server in all_servers if wait and server.ask() is not servers.State.READY]

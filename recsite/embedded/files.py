@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 # A UNIX socket's path may take 107 bytes on Linux and 103 on macOS.
@@ -25,6 +26,28 @@ class EmbeddedServiceError(Exception):
 def var_dir() -> Path:
     """The directory for everything that the site writes: `VAR_DIR`, relative to the project, or `var`."""
     return BASE_DIR / (os.environ.get("VAR_DIR") or "var")
+
+
+def own_dir(var: Path) -> None:
+    """Make `var`, or close one that an older version left open: reset links and what people do are in its logs.
+
+    As root the servers' account has to pass through it to its own directories, and nobody else can.
+    """
+    var.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = var.stat()
+    if os.geteuid() not in (0, found.st_uid):
+        return  # somebody else's, who decides who may enter
+    account = server_account()
+    if account and found.st_gid != account[1]:
+        os.chown(var, -1, account[1])
+    var.chmod(0o710 if account else 0o700)
+
+
+def append_private(path: Path) -> IO[bytes]:
+    """A log file to append to, which only its owner reads, also where an older version made it."""
+    file = open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600))
+    os.fchmod(file.fileno(), 0o600)
+    return file
 
 
 def socket_dir(directory: Path, socket_name: str) -> Path:
@@ -102,10 +125,13 @@ def let_in(path: Path, *, tree: bool = False) -> None:
 
     Only what is missing is given: search permission on directories, never a listing of anybody's home.
     """
-    if server_account() is None:
+    account = server_account()
+    if account is None:
         return
     for parent in path.parents:
-        _add_mode(parent, stat.S_IXOTH)
+        found = parent.stat()
+        if found.st_gid != account[1] or not found.st_mode & stat.S_IXGRP:  # else `own_dir` let it in already
+            _add_mode(parent, stat.S_IXOTH)
     for child in (path, *path.rglob("*")) if tree else ():
         if not child.is_symlink():
             executable = child.stat().st_mode & stat.S_IXUSR

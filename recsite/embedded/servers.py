@@ -15,6 +15,7 @@ from typing import Any
 from recsite.embedded import keeper
 from recsite.embedded.files import (
     EmbeddedServiceError,
+    append_private,
     check_free_space,
     let_in,
     private_dir,
@@ -111,7 +112,7 @@ class Server(ABC):
         self.prepare()
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
-        with self.log.open("ab") as log:
+        with append_private(self.log) as log:
             offset = log.tell()
             process = subprocess.Popen(  # noqa: S603
                 self.command(),
