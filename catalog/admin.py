@@ -2,27 +2,52 @@
 
 from typing import Any
 
-from allauth.account.decorators import secure_admin_login
+from allauth.account.decorators import reauthentication_required, secure_admin_login
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.db.models import F, Func, IntegerField, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 
 from catalog.importing.models import ImportJob
 from catalog.models import ADULT_GENRE, Anime, ApiToken, Dataset, Genre, ListEntry, Member, Rating, User
+from common.admin import AuditedAdmin
 
 admin.site.site_header = admin.site.site_title = settings.SITE_NAME
 # The site's own log-in, and with it the limits on how often one may try.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 
+# A stolen session of staff must not be enough to take over accounts, or to give rights away.
+_asks_again = method_decorator(reauthentication_required(allow_get=True))
+# Where the form holds a password it is asked for before the form is shown: what is sent meanwhile waits in the session.
+_asks_first = method_decorator(reauthentication_required)
+
+
+class _AboutRights(AuditedAdmin):
+    """An admin whose changes ask for the password again."""
+
+    @_asks_again
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        return super().changelist_view(request, extra_context)
+
+    @_asks_again
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return super().changeform_view(request, *args, **kwargs)
+
+    @_asks_again
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        return super().delete_view(request, object_id, extra_context)
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin[User]):
+class UserAdmin(_AboutRights, DjangoUserAdmin):  # type: ignore[type-arg]  # the other base has no argument
     list_display = ["username", "email", "is_staff", "is_active", "date_joined"]
     fieldsets = [*(DjangoUserAdmin.fieldsets or ()), (_("Site"), {"fields": ["shows_adult"]})]
 
@@ -38,6 +63,16 @@ class UserAdmin(DjangoUserAdmin[User]):
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return super().has_delete_permission(request, obj) and _may_touch(request, obj)
 
+    @_asks_first
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
+        return super().add_view(request, form_url, extra_context)
+
+    @_asks_first
+    @method_decorator(transaction.atomic)
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        response: HttpResponse = super().user_change_password(request, id, form_url)
+        return response
+
 
 def _may_touch(request: HttpRequest, user: User | None) -> bool:
     """Another's staff account is a superuser's to change: with its password go its rights."""
@@ -48,7 +83,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin):
+class GroupAdmin(_AboutRights, DjangoGroupAdmin):
     """A group's rights, like a user's, are a superuser's to give."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -105,7 +140,7 @@ class ListEntryAdmin(_ByUserAndAnime):
     list_filter = ["status"]
 
 
-class _ReadOnly(admin.ModelAdmin[Any]):
+class _ReadOnly(AuditedAdmin):
     """What a data set brought is not edited by hand: the next load would undo it."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -5,15 +5,13 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import mixins, serializers, status, viewsets
-from rest_framework.permissions import IsAuthenticated
+from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog.api_auth import FOR_STAFF, InScope, StaffMay
 from catalog.api_me import IDEMPOTENCY_KEY, viewer
-from catalog.api_pages import CursorPages
 from catalog.api_requests import idempotent, revalidated
+from catalog.api_staff import StaffViewSet
 from catalog.importing import jobs
 from catalog.importing.models import ImportJob
 
@@ -51,16 +49,10 @@ class AskedImportSerializer(serializers.Serializer[Any]):
     list=extend_schema(summary="Imports of data sets, latest first"),
     retrieve=extend_schema(summary="One import, and how it goes"),
 )
-class ImportJobViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ImportJob]):
+class ImportJobViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, StaffViewSet):
     queryset = ImportJob.objects.none()
     serializer_class = ImportJobSerializer
-    permission_classes = [IsAuthenticated, InScope, StaffMay]
-    scopes: ClassVar = FOR_STAFF
     needs: ClassVar = {"list": VIEW, "retrieve": VIEW, "create": LOAD, "metadata": VIEW}
-    pagination_class = CursorPages
-    filter_backends = []
-    lookup_url_kwarg = "id"
-    lookup_value_converter = "int"
 
     def get_queryset(self) -> QuerySet[ImportJob]:
         return ImportJob.objects.select_related("started_by")

@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 KEY_HEADER = "Idempotency-Key"
+REPLAYED_HEADER = "Idempotency-Replayed"
 MAX_KEY = 100
 #: How long an answer is kept, and how long a call that never ended blocks its key, in seconds.
 KEPT_S, PENDING_S = 24 * 3600, 60
@@ -90,7 +91,7 @@ def _repeat(kept: tuple[str, tuple[int, bytes] | None] | None, asked: str) -> Re
     if kept[0] != asked:
         raise KeyReused
     code, body = kept[1]
-    return Response(json.loads(body), status=code, headers={"Idempotency-Replayed": "true"})
+    return Response(json.loads(body), status=code, headers={REPLAYED_HEADER: "true"})
 
 
 def _digest(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from allauth.core import ratelimit
+from allauth.account.decorators import reauthentication_required
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -20,7 +20,6 @@ from catalog import services
 from catalog.exchange import importing, myanimelist, own
 from catalog.exchange.entries import UploadError
 from catalog.exchange.upload import MAX_UPLOAD_BYTES
-from catalog.forms import DeleteAccountForm
 from catalog.http import AccountRequest
 from catalog.models import User
 from common.bodies import takes_up_to
@@ -95,21 +94,17 @@ def apply_import(request: AccountRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @login_required
+@reauthentication_required  # type: ignore[untyped-decorator]  # allauth is not typed
 def delete_account(request: AccountRequest) -> HttpResponse:
-    """Delete the account and all that is its owner's, once the password is right."""
-    form = DeleteAccountForm(request.POST if request.method == "POST" else None, user=request.user)
+    """Delete the account and all that is its owner's, once the password was given again."""
     if request.method == "POST":
-        limited: HttpResponse | None = ratelimit.consume_or_429(request, action="reauthenticate", user=request.user)
-        if limited:
-            return limited
-        if form.is_valid():
-            user = request.user
-            importing.forget(user)
-            services.delete_account(user=user)
-            logout(request)
-            messages.success(request, _("Your account and all that you said here are deleted."))
-            return redirect("home")
-    return render(request, "catalog/delete_account.html", {"form": form})
+        user = request.user
+        importing.forget(user)
+        services.delete_account(user=user)
+        logout(request)
+        messages.success(request, _("Your account and all that you said here are deleted."))
+        return redirect("home")
+    return render(request, "catalog/delete_account.html")
 
 
 def _take(request: AccountRequest) -> HttpResponse:

@@ -149,23 +149,3 @@ class SettingsForm(forms.ModelForm[User]):
     class Meta:
         model = User
         fields = ["shows_adult"]
-
-
-class DeleteAccountForm(forms.Form):
-    """Asks for the password, so that nobody at an unlocked screen deletes another's account."""
-
-    password = forms.CharField(
-        label=_("Password"),
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
-
-    def __init__(self, data: Mapping[str, str] | None, *, user: User) -> None:
-        super().__init__(data)
-        self.user = user
-
-    def clean_password(self) -> str:
-        password: str = self.cleaned_data["password"]
-        if not self.user.check_password(password):
-            raise forms.ValidationError(_("This is not your password."))
-        return password

@@ -4,9 +4,12 @@ Two kinds of people rate anime and are never mixed up: a `User` has an account o
 row for each anime; a `Member` came with a data set, cannot log in, and is one row that holds a whole history.
 """
 
+from typing import Any
+
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 from django.urls import reverse
@@ -32,11 +35,35 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # of knox, wh
         help_text=_("Adult titles stay out of every list, search and picture until this is on."),
     )
 
+    # Set when the account loses its password altogether, until it is saved.
+    _password_was_removed = False
+
     class Meta(AbstractUser.Meta):
-        constraints = [
-            models.UniqueConstraint(Lower("username"), name="user_username_unique_in_any_case"),
-            models.UniqueConstraint(Lower("email"), condition=~Q(email=""), name="user_email_unique_in_any_case"),
-        ]
+        # An address is unique among verified ones only (allauth's EmailAddress). If it had to be unique before it is
+        # verified, the sign-up form would tell everybody which addresses have accounts.
+        constraints = [models.UniqueConstraint(Lower("username"), name="user_username_unique_in_any_case")]
+
+    def set_unusable_password(self) -> None:
+        super().set_unusable_password()
+        self._password_was_removed = True
+
+    @transaction.atomic
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the account and, with a new password, revoke whatever else lets somebody in.
+
+        This covers the site's forms, the admin and the commands alike, because all of them set a password and save.
+        Whoever had the old password may have made API tokens, or may have begun to move the account to their own
+        address. Sessions end by themselves: Django keeps a hash of the password in each.
+        """
+        # Django keeps the raw password until the account is saved, but not when it merely renews the hash at a log-in.
+        has_new_password = not self._state.adding and (
+            getattr(self, "_password", None) is not None or self._password_was_removed
+        )
+        super().save(*args, **kwargs)
+        self._password_was_removed = False
+        if has_new_password:
+            ApiToken.objects.filter(user=self).delete()
+            EmailAddress.objects.filter(user=self, verified=False, primary=False).delete()
 
 
 class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # knox is not typed

@@ -1,5 +1,6 @@
 """The page where people make and revoke the tokens of their programs."""
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
@@ -13,15 +14,17 @@ from django.views.decorators.http import require_http_methods, require_POST
 from catalog.forms import TokenForm
 from catalog.http import AccountRequest
 from catalog.models import ApiToken
-from catalog.tokens import make_token, revoke_token
+from catalog.tokens import lacks_verified_address, make_token, revoke_token
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 @never_cache
+@reauthentication_required(allow_get=True)  # type: ignore[untyped-decorator]  # allauth is not typed
 def tokens(request: AccountRequest) -> HttpResponse:
-    """One's tokens; making one shows its text, this once."""
-    form = TokenForm(request.user, request.POST if request.method == "POST" else None)
+    """One's tokens; making one asks for the password again, and shows its text, this once."""
+    unverified = lacks_verified_address(request.user)
+    form = TokenForm(request.user, request.POST if request.method == "POST" and not unverified else None)
     text = ""
     if form.is_valid():
         try:
@@ -30,7 +33,9 @@ def tokens(request: AccountRequest) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error)
     mine = ApiToken.objects.filter(user=request.user, expiry__gt=timezone.now())
-    return render(request, "catalog/tokens.html", {"form": form, "tokens": mine, "text": text})
+    return render(
+        request, "catalog/tokens.html", {"form": form, "tokens": mine, "text": text, "unverified": unverified}
+    )
 
 
 @require_POST

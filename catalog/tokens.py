@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -27,6 +29,15 @@ def make_token(*, user: User, name: str, scope: str, days: int) -> tuple[ApiToke
         raise ValidationError(_("You have %(count)s tokens: revoke one first."), params={"count": MAX_TOKENS})
     made, text = ApiToken.objects.create(user, expiry=timedelta(days=days), name=name, scope=scope)
     return made, text
+
+
+def lacks_verified_address(user: User) -> bool:
+    """Whether the user must verify their e-mail address before they make a token.
+
+    Who signs up with the address of somebody else could otherwise keep a way into the account. Where no mail is sent
+    nobody can verify anything, and the password, which the page asks for again, is enough.
+    """
+    return settings.SENDS_MAIL and not EmailAddress.objects.filter(user=user, verified=True).exists()
 
 
 def revoke_token(*, user: User, key: str) -> bool:

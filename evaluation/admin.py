@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from common.admin import AuditedAdmin
 from evaluation import pictures, reports, services
 from evaluation.glossary import INTERVAL, RELEVANT
 from evaluation.judging import admin as judging_admin  # noqa: F401  registers itself
@@ -74,7 +75,7 @@ class EvaluatedRunAdmin(TrainingRunAdmin):
 
 
 @admin.register(Evaluation)
-class EvaluationAdmin(admin.ModelAdmin[Evaluation]):
+class EvaluationAdmin(AuditedAdmin):
     list_display = ["__str__", "state_label", "ndcg", "popularity", "users", "created_at"]
     list_filter = ["state", "run__family"]
     list_select_related = ["run"]
@@ -178,7 +179,7 @@ class EvaluationAdmin(admin.ModelAdmin[Evaluation]):
 
 
 @admin.register(PaperReport)
-class PaperReportAdmin(admin.ModelAdmin[PaperReport]):
+class PaperReportAdmin(AuditedAdmin):
     list_display = ["run", "state", "step", "created_at", "finished_at"]
     list_select_related = ["run"]
     list_filter = ["state"]

@@ -4,15 +4,13 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import mixins, serializers, status, viewsets
-from rest_framework.permissions import IsAuthenticated
+from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog.api_auth import FOR_STAFF, InScope, StaffMay
 from catalog.api_me import IDEMPOTENCY_KEY
-from catalog.api_pages import CursorPages
 from catalog.api_requests import idempotent, revalidated
+from catalog.api_staff import StaffViewSet
 from evaluation import services
 from evaluation.models import Evaluation
 from recommender.models import TrainingRun
@@ -54,16 +52,10 @@ class AskedEvaluationSerializer(serializers.Serializer[Any]):
     list=extend_schema(summary="Evaluations, latest first", responses=EvaluationSummarySerializer(many=True)),
     retrieve=extend_schema(summary="One evaluation, with what it measured"),
 )
-class EvaluationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Evaluation]):
+class EvaluationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, StaffViewSet):
     queryset = Evaluation.objects.none()
     serializer_class = EvaluationSerializer
-    permission_classes = [IsAuthenticated, InScope, StaffMay]
-    scopes: ClassVar = FOR_STAFF
     needs: ClassVar = {"list": VIEW, "retrieve": VIEW, "create": EVALUATE, "metadata": VIEW}
-    pagination_class = CursorPages
-    filter_backends = []
-    lookup_url_kwarg = "id"
-    lookup_value_converter = "int"
 
     def get_queryset(self) -> QuerySet[Evaluation]:
         # What two runs are compared by is long, and no client's to read.

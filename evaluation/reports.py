@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from django.db import transaction
 
+from common import audit
 from evaluation import jobs, tasks
 from evaluation.models import PaperReport
 from recommender.engine.config import PaperConfig
@@ -24,6 +25,7 @@ def request_report(run: TrainingRun, *, is_quick: bool = False) -> PaperReport:
     report, is_new = PaperReport.objects.get_or_create(run=run, defaults={"is_quick": is_quick})
     if is_new or jobs.queue_again(report):
         PaperReport.objects.filter(pk=report.pk).update(is_quick=is_quick)
+        audit.record("paperreport.launch", report, is_quick=is_quick)
         transaction.on_commit(lambda: tasks.send(tasks.reproduce_paper, report.pk))
     report.refresh_from_db()
     return report

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from django.db import transaction
 
+from common import audit
 from evaluation import jobs, tasks
 from evaluation.models import PROTOCOL, Evaluation
 from evaluation.run_keys import MAIN
@@ -33,6 +34,7 @@ def request_evaluation(run: TrainingRun, *, seed: int = 0, n_users: int = 500, a
     evaluation = _row(run, seed, n_users)
     is_new = evaluation.state == Evaluation.State.QUEUED
     if is_new or (again and jobs.queue_again(evaluation)):
+        audit.record("evaluation.launch", evaluation, again=again)
         transaction.on_commit(lambda: tasks.send(tasks.evaluate, evaluation.pk))
     evaluation.refresh_from_db()
     return evaluation

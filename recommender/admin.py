@@ -20,6 +20,7 @@ from recommender import (
     comparison,
     lifecycle,
     measuring_admin,  # noqa: F401  registers itself
+    schedule_admin,  # noqa: F401  registers itself
     services,
 )
 from recommender.cluster_charts import cluster_charts

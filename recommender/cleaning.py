@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from common import audit
 from recommender import lifecycle
 from recommender.models import RunLog, TrainingRun
 
@@ -59,6 +60,7 @@ def _drop_artifact(pk: int) -> bool:
         run.has_artifact = False
         run.save(update_fields=["has_artifact"])
         RunLog.objects.create(run=run, level="INFO", message="The files of the model were cleaned up.")
+        audit.record("trainingrun.clean_up", run)
     # After the commit: a row that promises files which are gone would be worse than files without a row.
     shutil.rmtree(run.artifact_path, ignore_errors=True)
     logger.info("Cleaned up the files of %s", run)

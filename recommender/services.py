@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from catalog.models import User
+from common import audit
 from recommender import configs, lifecycle, locks, tasks
 from recommender.data_filter import DataFilter
 from recommender.engine.artifact import ArtifactError, load_artifact
@@ -56,6 +57,7 @@ def launch_training(
         publishes_itself=publishes_itself,
         cause=cause,
     )
+    audit.record("trainingrun.launch", run, family=family, cause=str(cause), config=config, data_filter=data_filter)
     transaction.on_commit(lambda: tasks.enqueue(run))
     return run
 
@@ -67,16 +69,25 @@ def cancel(run: TrainingRun) -> None:
     if current.state == TrainingRun.State.RUNNING and locks.is_held(run.pk):
         current.cancel_requested = True
         current.save(update_fields=["cancel_requested"])
+        audit.record("trainingrun.cancel", run)
         return
     lifecycle.move(current, TrainingRun.State.CANCELLED)
+    audit.record("trainingrun.cancel", run)
     transaction.on_commit(lambda: _remove(current.checkpoint_path))
 
 
 def publish(run: TrainingRun) -> None:
     """Serve this run's model, once its files are verified. Raises PublishError."""
+    _serve(run, "trainingrun.publish")
+
+
+def _serve(run: TrainingRun, action: str) -> None:
     try:
         load_artifact(run.artifact_path, verify=True)
-        lifecycle.publish(run)
+        with transaction.atomic():
+            before = TrainingRun.objects.published().first()
+            lifecycle.publish(run)
+            audit.record(action, run, in_place_of=str(before) if before else None)
     except (ArtifactError, lifecycle.ImpossibleMove) as error:
         raise PublishError(str(error)) from error
 
@@ -85,7 +96,9 @@ def retire(run: TrainingRun) -> None:
     """Set aside a model that is ready. Raises ImpossibleMove, also for the published one, which others depend on."""
     if run.state == TrainingRun.State.PUBLISHED:
         raise lifecycle.ImpossibleMove(f"{run} is served. Publish another model, or roll back, first.")
-    lifecycle.move(run, TrainingRun.State.RETIRED, publishes_itself=False)
+    with transaction.atomic():
+        lifecycle.move(run, TrainingRun.State.RETIRED, publishes_itself=False)
+        audit.record("trainingrun.retire", run)
 
 
 @transaction.atomic
@@ -96,6 +109,7 @@ def delete(run: TrainingRun) -> None:
         raise lifecycle.ImpossibleMove(
             f"{run} is {current.get_state_display().lower()}. Cancel it, or publish another model, first."
         )
+    audit.record("trainingrun.delete", run)
     current.delete()
     transaction.on_commit(lambda: _remove(run.artifact_path, run.checkpoint_path))
 
@@ -108,7 +122,7 @@ def roll_back() -> TrainingRun:
     run = previous.order_by("-published_at").first()
     if run is None:
         raise PublishError("No model was published before this one.")
-    publish(run)
+    _serve(run, "trainingrun.roll_back")
     return run
 
 

@@ -5,16 +5,15 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog.api_auth import FOR_STAFF, Conflict, InScope, StaffMay
+from catalog.api_auth import Conflict
 from catalog.api_me import IDEMPOTENCY_KEY, viewer
-from catalog.api_pages import CursorPages
 from catalog.api_requests import idempotent, revalidated
+from catalog.api_staff import StaffViewSet
 from recommender import lifecycle, services
 from recommender.models import TrainingRun
 
@@ -64,19 +63,13 @@ class LaunchSerializer(serializers.Serializer[Any]):
     list=extend_schema(summary="Training runs, latest first", responses=RunSummarySerializer(many=True)),
     retrieve=extend_schema(summary="One training run, and how it goes"),
 )
-class TrainingRunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[TrainingRun]):
+class TrainingRunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, StaffViewSet):
     queryset = TrainingRun.objects.none()
     serializer_class = RunSerializer
-    permission_classes = [IsAuthenticated, InScope, StaffMay]
-    scopes: ClassVar = FOR_STAFF
     needs: ClassVar = {
         "list": VIEW, "retrieve": VIEW, "create": TRAIN, "cancel": TRAIN, "publish": PUBLISH, "roll_back": PUBLISH,
         "metadata": VIEW,
     }  # fmt: skip
-    pagination_class = CursorPages
-    filter_backends = []
-    lookup_url_kwarg = "id"
-    lookup_value_converter = "int"
 
     def get_queryset(self) -> QuerySet[TrainingRun]:
         return TrainingRun.objects.select_related("started_by")

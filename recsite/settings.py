@@ -129,6 +129,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    # Who acts, for the audit log.
+    "common.audit.Middleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -177,11 +179,26 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "catalog.accounts.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
+ACCOUNT_FORMS = {"add_email": "catalog.account_forms.ChangeEmailForm", "signup": "catalog.account_forms.SignupForm"}
+# Nobody has to wait for a mail, so that a site without mail works too. Several accounts may therefore name one address,
+# until one of them verifies it; so the sign-up form need not tell whether an address has an account.
 ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_PREVENT_ENUMERATION = "strict"
+# One address for each account: a second one could take the account back after its password was reset by the first.
+ACCOUNT_CHANGE_EMAIL = True
+# The old address hears of a new password and of a new address.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+# The password is asked for again, at most every five minutes, before the account itself is changed.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_PRESERVE_USERNAME_CASING = True
 ACCOUNT_USERNAME_MIN_LENGTH = 2
 
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+# Whether mail reaches people. The other back ends print it, keep it in files or in memory, or drop it.
+SENDS_MAIL = not env.str("EMAIL_URL", default="consolemail:").startswith(
+    ("consolemail:", "dummymail:", "filemail:", "memorymail:")
+)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="noreply@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 if vars()["EMAIL_BACKEND"].endswith(".console.EmailBackend") and not INSECURE_HTTP:

@@ -3,12 +3,15 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from catalog import account_views
 from recsite import dashboard, health, metrics, views
 
 urlpatterns = [
     path("", include("recommender.urls")),
     path("", include("catalog.urls")),
     path("staff/", include("evaluation.urls")),
+    # In place of allauth's view of the same address.
+    path("accounts/signup/", account_views.signup, name="account_signup"),
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/", include("recsite.api")),

@@ -23,6 +23,7 @@ from catalog.importing.load import contents_of, is_loaded, load, refuse_beside_r
 from catalog.importing.models import ImportJob
 from catalog.importing.source import Source
 from catalog.models import User
+from common import audit
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def request_import(*, source: str, name: str, started_by: User) -> ImportJob:
         problem = ValidationError("There is no such source. There are: %(known)s.", params={"known": known})
         raise ValidationError({"source": problem})
     job = ImportJob.objects.create(source=source, name=name, started_by=started_by)
+    audit.record("importjob.launch", job, source=source, name=name)
     transaction.on_commit(lambda: tasks.send_import(job.pk))
     return job
 

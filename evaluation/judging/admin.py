@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from common.admin import AuditedAdmin
 from evaluation.judging import exporting, pages, results_page, services
 from evaluation.judging.forms import ALWAYS_OPEN, FIELDSETS, ExperimentForm
 from evaluation.judging.models import Experiment, Judgement
@@ -26,7 +27,7 @@ EXPORTS = {"csv": ("text/csv; charset=utf-8", exporting.as_csv), "json": ("appli
 
 
 @admin.register(Experiment)
-class ExperimentAdmin(admin.ModelAdmin[Experiment]):
+class ExperimentAdmin(AuditedAdmin):
     form = ExperimentForm
     list_display = ["name", "state_label", "progress_bar", "tokens_spent", "money_spent", "created_by", "created_at"]
     list_filter = ["state"]
@@ -39,7 +40,7 @@ class ExperimentAdmin(admin.ModelAdmin[Experiment]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Experiment]:
         is_ended = ~Q(judgements__state__in=Judgement.ACTIVE)
-        found = super().get_queryset(request)
+        found: QuerySet[Experiment] = super().get_queryset(request)
         return found.annotate(n=Count("judgements"), ended=Count("judgements", filter=is_ended))
 
     class Media:

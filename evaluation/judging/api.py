@@ -6,16 +6,16 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog.api_auth import FOR_STAFF, Conflict, InScope, StaffMay
+from catalog.api_auth import Conflict
 from catalog.api_me import IDEMPOTENCY_KEY, viewer
 from catalog.api_pages import NumberedPages
 from catalog.api_requests import idempotent
+from catalog.api_staff import StaffViewSet
 from common.fields import BoundedKeysField
 from evaluation.judging import reviewing, services
 from evaluation.judging.forms import FIELDSETS
@@ -161,15 +161,10 @@ class AnswerSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class ForStaff(viewsets.GenericViewSet[Any]):
+class ForStaff(StaffViewSet):
     """What the three have in common: permissions of the admin, and pages of latest rows."""
 
-    permission_classes = [IsAuthenticated, InScope, StaffMay]
-    scopes: ClassVar = FOR_STAFF
     pagination_class = NumberedPages
-    filter_backends = []
-    lookup_url_kwarg = "id"
-    lookup_value_converter = "int"
 
     def _asked(self, query: type[serializers.Serializer[Any]]) -> dict[str, Any]:
         """By what a list is narrowed; nothing where one row is asked for. Raises ValidationError on the query."""

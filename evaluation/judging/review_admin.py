@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from common.admin import AuditedAdmin
 from evaluation.judging import reviewing
 from evaluation.judging.models import Review
 
@@ -31,7 +32,7 @@ class ReassignForm(forms.ModelForm[Review]):
 
 
 @admin.register(Review)
-class ReviewAdmin(admin.ModelAdmin[Review]):
+class ReviewAdmin(AuditedAdmin):
     form = ReassignForm
     list_display = ["anime", "experiment", "reviewer", "state_label", "score", "of_judge", "agrees", "finished_at"]
     list_filter = ["state", "agrees", ("item__judgement__experiment", admin.RelatedOnlyFieldListFilter)]

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from common import audit
 from evaluation.judging import sending
 from evaluation.judging.endpoint import Endpoint
 from evaluation.judging.models import Experiment, Judgement
@@ -85,6 +86,7 @@ def launch(*, experiment: Experiment) -> None:
             raise NotPossible(found)
         current.state, current.error = Experiment.State.PREPARING, ""
         current.save(update_fields=["state", "error"])
+        audit.record("experiment.launch", current)
         transaction.on_commit(lambda: sending.send_experiment(experiment.pk))
     experiment.refresh_from_db()
 
@@ -130,6 +132,7 @@ def cancel(*, experiment: Experiment) -> None:
     current.judgements.filter(state__in=Judgement.ACTIVE).update(
         state=Judgement.State.CANCELLED, finished_at=timezone.now()
     )
+    audit.record("experiment.cancel", current)
     experiment.refresh_from_db()
 
 
@@ -158,6 +161,7 @@ def resume(*, experiment: Experiment) -> int:
             raise NotPossible(_("Every judgement of %(name)s has its score.") % {"name": current})
         current.state, current.finished_at = Experiment.State.RUNNING, None
     current.save(update_fields=["state", "finished_at"])
+    audit.record("experiment.resume", current, judgements=left)
     transaction.on_commit(sending.send_due)
     experiment.refresh_from_db()
     return left
