@@ -1,5 +1,6 @@
 # make run [DATASET=PATH|kaggle] [PORT=8000]   serve the site on this machine; sets everything up first
 # make test [ARGS="-k name"]                   all tests; sets everything up first
+# make long                                    the tests that take half an hour or more
 # make lint | format | requirements | clean | bench [NAME=...] | screenshots
 
 SHELL := /bin/sh
@@ -12,7 +13,7 @@ SETUP = for python in $(PYTHON) $(VENV)/python python3.11 python3.12 python3.13 
 		exec $$python scripts/setup.py $(1); fi; done; \
 	echo "error: Python 3.11 or newer is needed and was not found: install it, or name it with PYTHON=PATH." >&2; exit 1
 
-.PHONY: run test lint style types layers format requirements clean bench screenshots setup setup-dev
+.PHONY: run test long lint style types layers format requirements clean bench screenshots setup setup-dev
 
 run: setup
 	@exec $(VENV)/python manage.py up
@@ -20,6 +21,9 @@ run: setup
 test: setup-dev
 	@scripts/browser.sh
 	@exec $(VENV)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+long: setup-dev
+	@exec $(VENV)/python -m pytest -m long $(ARGS)
 
 lint: style types layers
 

@@ -8,7 +8,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from django.contrib import messages
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.translation import ngettext
 
 from catalog.feedback import move_to_account
@@ -20,9 +20,14 @@ logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed
-    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
-        """After a log-in or a sign-up: what the visitor rated before it belongs to the account now."""
+    @transaction.atomic
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Log in or finish a sign-up: what the visitor rated before it belongs to the account now.
+
+        Both happen in one transaction, because logging in deletes the visitor's session and what it holds.
+        """
         kept = move_to_account(request, user)
+        super().login(request, user)
         if kept:
             message = ngettext(
                 "What you said of %(count)s anime before is in your account now.",
@@ -30,8 +35,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
                 kept,
             )
             messages.success(request, message % {"count": kept})
-        response: HttpResponse = super().post_login(request, user, **kwargs)
-        return response
 
     def add_message(
         self, request: HttpRequest, level: int, message_template: str | None = None, message_context: Any = None,

@@ -182,7 +182,10 @@ class ImportJobAdmin(_ReadOnly):
     list_display = ["source", "name", "state", "started_by", "created_at", "finished_at"]
     list_filter = ["state"]
     list_select_related = ["started_by"]
-    fields = ["source", "name", "state", "error", "report", "started_by", "created_at", "started_at", "finished_at"]
+    fields = [
+        "source", "name", "replace", "state", "error", "report", "started_by", "created_at", "started_at",
+        "finished_at",
+    ]  # fmt: skip
 
 
 @admin.register(Member)

@@ -10,10 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog.api_me import IDEMPOTENCY_KEY, viewer
-from catalog.api_requests import idempotent, revalidated
+from catalog.api_requests import revalidated
 from catalog.api_staff import StaffViewSet
 from catalog.importing import jobs
 from catalog.importing.models import ImportJob
+from common.idempotency import idempotent
 
 VIEW, LOAD = "catalog.view_importjob", "catalog.load_dataset"
 
@@ -30,7 +31,8 @@ class ImportJobSerializer(serializers.ModelSerializer[ImportJob]):
     class Meta:
         model = ImportJob
         fields = [
-            "id", "source", "name", "state", "error", "report", "started_by", "created_at", "started_at", "finished_at",
+            "id", "source", "name", "replace", "state", "error", "report", "started_by", "created_at", "started_at",
+            "finished_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -41,6 +43,11 @@ class AskedImportSerializer(serializers.Serializer[Any]):
     )
     name = serializers.SlugField(
         max_length=50, default="anime-recommendations-database", help_text="Of the data set, in place of what it held."
+    )
+    replace = serializers.BooleanField(
+        default=False,
+        help_text="Load also what leaves fewer than 80 % of the data set's members or of its interactions, which fails "
+        "without this.",
     )
 
 
@@ -59,7 +66,8 @@ class ImportJobViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, StaffVi
 
     @extend_schema(
         summary="Load a data set",
-        description="By a worker: all of it, or nothing when a line is not valid. The same files change nothing.",
+        description="By a worker: all of it, or nothing when a line is not valid, when no anime or no member would be "
+        "left, or when much less of a loaded data set would be left. The same files change nothing.",
         parameters=[IDEMPOTENCY_KEY],
         request=AskedImportSerializer,
         responses={201: ImportJobSerializer},

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from catalog import services
 from catalog.api_pages import CursorPages
-from catalog.api_requests import KEY_HEADER, idempotent, revalidated
+from catalog.api_requests import revalidated
 from catalog.models import Anime, ListEntry, Rating, User
 from catalog.serializers import (
     AccountSerializer,
@@ -26,6 +26,7 @@ from catalog.serializers import (
     StatusSerializer,
     WrittenSerializer,
 )
+from common.idempotency import KEY_HEADER, idempotent
 
 NOT_FOUND = "This anime is not in the catalogue."
 IDEMPOTENCY_KEY = OpenApiParameter(

@@ -12,8 +12,8 @@ from rest_framework.response import Response
 
 from catalog.api_auth import FOR_STAFF, InScope, StaffMay
 from catalog.api_pages import CursorPages
-from catalog.api_requests import REPLAYED_HEADER
 from common import audit
+from common.idempotency import REPLAYED_HEADER
 
 
 class StaffViewSet(viewsets.GenericViewSet[Any]):

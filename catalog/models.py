@@ -250,6 +250,38 @@ class ListEntry(models.Model):
         return f"{self.user}: {self.anime} {self.get_status_display()}"
 
 
+class VisitorEntry(models.Model):
+    """A score or a list status that a visitor without an account gave one anime; it goes with the visitor's session.
+
+    Rows are written under a lock on the session's row, and the one written last has the highest id.
+    """
+
+    session = models.ForeignKey("sessions.Session", on_delete=models.CASCADE, related_name="+")
+    anime = models.ForeignKey(Anime, on_delete=models.CASCADE, related_name="+")
+    score = models.PositiveSmallIntegerField(_("score"), null=True)
+    status = models.CharField(_("status"), max_length=20, choices=ListStatus, blank=True)
+
+    class Meta:
+        verbose_name = _("what a visitor said")
+        verbose_name_plural = _("what visitors said")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["session", "anime"], condition=Q(status=""), name="visitor_rating_once_per_session_and_anime"
+            ),
+            models.UniqueConstraint(
+                fields=["session", "anime"], condition=~Q(status=""), name="visitor_status_once_per_session_and_anime"
+            ),
+            models.CheckConstraint(
+                condition=Q(score__range=(MIN_SCORE, MAX_SCORE), status="")
+                | Q(score__isnull=True, status__in=ListStatus.values),
+                name="visitor_entry_is_score_or_status",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.anime_id}: {self.status or self.score}"
+
+
 class Dataset(models.Model):
     """A data set that was loaded: a name space for its members' ids, and what the last load of it brought."""
 

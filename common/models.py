@@ -2,6 +2,7 @@
 
 from typing import Any, NoReturn
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -62,3 +63,32 @@ class AuditEntry(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnly
+
+
+# Idempotency ----------------------------------------------------------------------------------------------------------
+
+
+class IdempotentAnswer(models.Model):
+    """The answer to a call that came with an `Idempotency-Key`, committed together with what the call did.
+
+    `operation`, `key` and `request` are SHA-256 digests: of method and path, of the key, and of the request's data.
+    """
+
+    account = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("user")
+    )
+    operation = models.CharField(max_length=64)
+    key = models.CharField(max_length=64)
+    request = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    body = models.TextField(help_text="JSON, as it was sent.")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "operation", "key"], name="idempotent_answer_once_per_key")
+        ]
+        indexes = [models.Index(fields=["created_at"], name="idempotent_answer_created")]
+
+    def __str__(self) -> str:
+        return f"{self.operation[:8]} {self.key[:8]}: {self.status}"

@@ -9,8 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog.api_me import IDEMPOTENCY_KEY
-from catalog.api_requests import idempotent, revalidated
+from catalog.api_requests import revalidated
 from catalog.api_staff import StaffViewSet
+from common.idempotency import idempotent
 from evaluation import services
 from evaluation.models import Evaluation
 from recommender.models import TrainingRun

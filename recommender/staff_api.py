@@ -12,8 +12,9 @@ from rest_framework.response import Response
 
 from catalog.api_auth import Conflict
 from catalog.api_me import IDEMPOTENCY_KEY, viewer
-from catalog.api_requests import idempotent, revalidated
+from catalog.api_requests import revalidated
 from catalog.api_staff import StaffViewSet
+from common.idempotency import idempotent
 from recommender import lifecycle, services
 from recommender.models import TrainingRun
 

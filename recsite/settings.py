@@ -74,7 +74,7 @@ CACHES = {
 }
 # Not in the cache too: a Valkey that hung comes back with what it held before, and somebody who has logged out
 # meanwhile would be logged in again.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "common.sessions"
 
 # Applications ---------------------------------------------------------------------------------------------
 
@@ -369,6 +369,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 55.0},
     },
+    "forget old answers to repeated calls": {"task": "common.tasks.forget_old_answers", "schedule": 3600.0},
     "forget old lists": {"task": "recommender.tasks.forget_old_lists", "schedule": 24 * 3600.0},
 }
 

@@ -41,8 +41,8 @@ def available() -> list[str]:
 
 
 @transaction.atomic
-def request_import(*, source: str, name: str, started_by: User) -> ImportJob:
-    """Have a worker load `source` as the data set `name`.
+def request_import(*, source: str, name: str, started_by: User, replace: bool = False) -> ImportJob:
+    """Have a worker load `source` as the data set `name`; with `replace` also when that leaves much less of it.
 
     Raises:
         ValidationError: there is no such source, by field.
@@ -51,8 +51,8 @@ def request_import(*, source: str, name: str, started_by: User) -> ImportJob:
         known = ", ".join(there)
         problem = ValidationError("There is no such source. There are: %(known)s.", params={"known": known})
         raise ValidationError({"source": problem})
-    job = ImportJob.objects.create(source=source, name=name, started_by=started_by)
-    audit.record("importjob.launch", job, source=source, name=name)
+    job = ImportJob.objects.create(source=source, name=name, replace=replace, started_by=started_by)
+    audit.record("importjob.launch", job, source=source, name=name, replace=replace)
     transaction.on_commit(lambda: tasks.send_import(job.pk))
     return job
 
@@ -94,10 +94,10 @@ def _load(job: ImportJob) -> dict[str, Any] | None:
         if is_loaded(demo.NAME, demo.fingerprint()):
             return None
         refuse_beside_real()
-        return asdict(load(demo.contents()))
+        return asdict(load(demo.contents(), may_shrink=job.replace))
     source = Source(download() if job.source == KAGGLE else settings.DATASETS_DIR / job.source)
     fingerprint = source.fingerprint()
     if is_loaded(job.name, fingerprint):
         return None
     with contents_of(source, job.name, fingerprint, Rejects()) as contents:
-        return asdict(load(contents))
+        return asdict(load(contents, may_shrink=job.replace))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from django.contrib.postgres.functions import TransactionNow
@@ -12,6 +12,7 @@ from catalog.importing.catalogue import write_anime, write_metadata
 from catalog.importing.errors import DatasetError, Rejects
 from catalog.importing.members import write_members, write_scores
 from catalog.importing.ratings import Triples, read_ratings
+from catalog.importing.refusing import refuse_shrinking, refuse_without_anime, refuse_without_members
 from catalog.importing.source import ANIME, METADATA, RATINGS, Source
 from catalog.importing.tables import AnimeRow, MetadataRow, read_anime, read_metadata
 from catalog.models import Anime, Dataset
@@ -33,6 +34,7 @@ class Contents:
     anime: Sequence[AnimeRow]
     metadata: Sequence[MetadataRow] | None
     ratings: Iterable[Triples]
+    rejects: Rejects = field(default_factory=Rejects)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def contents_of(
         with source.open(METADATA) as file:
             metadata = read_metadata(file, rejects)
     with source.open(RATINGS) as file:
-        yield Contents(name, fingerprint, False, anime, metadata, read_ratings(file, rejects, on_bytes))
+        yield Contents(name, fingerprint, False, anime, metadata, read_ratings(file, rejects, on_bytes), rejects)
 
 
 def is_loaded(name: str, fingerprint: str) -> bool:
@@ -78,11 +80,14 @@ def is_loaded(name: str, fingerprint: str) -> bool:
 
 
 @transaction.atomic
-def load(contents: Contents, step: Callable[[str], object] = lambda text: None) -> Report:
+def load(contents: Contents, step: Callable[[str], object] = lambda text: None, *, may_shrink: bool = False) -> Report:
     """Write `contents` to the database and say what changed: nothing, when it is there already.
 
-    Raises DatasetError when simulated raters would join real ones, and what reading the ratings raises.
+    Raises DatasetError when simulated raters would join real ones, when no anime or no member would be left, or,
+    unless it `may_shrink`, when much less of a loaded data set would be left; and what reading the ratings raises.
     """
+    bad_lines = contents.rejects.count
+    refuse_without_anime(len(contents.anime), bad_lines=bad_lines)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     members_removed, anime_removed = _settle_simulated(contents)
@@ -94,6 +99,9 @@ def load(contents: Contents, step: Callable[[str], object] = lambda text: None) 
     dataset, is_new = Dataset.objects.get_or_create(name=contents.name)
     known = _OfCatalogue(contents)
     members_changed, tally = write_members(dataset, known.blocks(), known.catalogue, is_new=is_new)
+    refuse_without_members(tally, unknown_anime=known.others, bad_lines=contents.rejects.count - bad_lines)
+    if not may_shrink:
+        refuse_shrinking(dataset, tally)
     write_scores(dataset, tally)
     report = Report(
         anime=len(contents.anime),

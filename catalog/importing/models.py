@@ -20,6 +20,13 @@ class ImportJob(models.Model):
 
     source = models.CharField(_("loaded from"), max_length=200)
     name = models.SlugField(_("name of the data set"))
+    replace = models.BooleanField(
+        _("may leave much less"),
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text=_("Whether the data set may lose more than a fifth of its members or interactions."),
+    )
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.QUEUED, editable=False)
     error = models.TextField(_("error"), blank=True, editable=False)
     report = models.JSONField(_("report"), null=True, editable=False)

@@ -3,7 +3,7 @@
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -47,9 +47,30 @@ class Source:
             )
         with zipfile.ZipFile(self.path) as archive:
             found = sorted(info.filename for info in archive.infolist() if not info.is_dir())
-        for name in found:
-            self._zip_names.setdefault(PurePosixPath(name).name, name)
+        self._zip_names = self._chosen(found)
         return found
+
+    def _chosen(self, found: Sequence[str]) -> dict[str, str]:
+        """Where in the zip each file is, by its own name. Raises DatasetError when the zip holds two data sets.
+
+        A folder that holds all required files is a data set by itself, so that files of two are never mixed.
+        """
+        folders: dict[str, dict[str, str]] = {}
+        for path in found:
+            place = PurePosixPath(path)
+            folders.setdefault(str(place.parent), {})[place.name] = path
+        whole = [folder for folder, files in folders.items() if all(name in files for name in REQUIRED)]
+        if len(whole) == 1:
+            return folders[whole[0]]
+        for name in (*REQUIRED, *OPTIONAL):
+            holders = [folder for folder, files in folders.items() if name in files]
+            if len(holders) > 1:
+                shown = printable(" and ".join("its top" if folder == "." else folder for folder in holders[:10]))
+                raise DatasetError(
+                    f"{self.path} has {name} in more than one folder: {shown}. Make a zip file of one of them, or "
+                    "unpack it and name one folder. Nothing was changed."
+                )
+        return {PurePosixPath(path).name: path for path in found}
 
     def has(self, name: str) -> bool:
         return name in self._zip_names or (self.path / name).is_file()

@@ -14,9 +14,9 @@ from rest_framework.response import Response
 from catalog.api_auth import Conflict
 from catalog.api_me import IDEMPOTENCY_KEY, viewer
 from catalog.api_pages import NumberedPages
-from catalog.api_requests import idempotent
 from catalog.api_staff import StaffViewSet
 from common.fields import BoundedKeysField
+from common.idempotency import idempotent
 from evaluation.judging import reviewing, services
 from evaluation.judging.forms import FIELDSETS
 from evaluation.judging.models import MAX_SCORE, MIN_SCORE, Experiment, ItemScore, Judgement, Review

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from catalog import services
 from catalog.models import Anime, ListEntry, Rating, User
 from tests import factories
 
@@ -109,25 +108,6 @@ def test_a_call_that_is_repeated_with_its_key_is_done_once(signed_in: Client, us
     factories.anime(mal_id=99)
     assert post({"anime_id": 99, "score": 8}, "c").status_code == 201
     assert post(body, "x" * 101).json()["errors"][0]["pointer"] == "#/Idempotency-Key"
-
-
-def test_a_repeat_that_comes_before_the_answer_is_told_so(
-    signed_in: Client, user: User, shelf: list[Anime], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers: list[int] = []
-    rate = services.rate
-
-    def call() -> int:
-        headers, body = {"Idempotency-Key": "a"}, {"anime_id": 3, "score": 8}
-        return signed_in.post("/api/v1/me/ratings/", body, content_type=JSON, headers=headers).status_code
-
-    def while_it_runs(**values: Any) -> Rating:
-        answers.append(call())
-        return rate(**values)
-
-    monkeypatch.setattr(services, "rate", while_it_runs)
-    assert call() == 201
-    assert answers == [409]
 
 
 def test_a_body_that_is_too_large_is_refused(signed_in: Client) -> None:

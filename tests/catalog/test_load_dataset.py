@@ -192,11 +192,6 @@ class TestContents:
         assert "2 interactions with anime that anime.csv does not have" in report
         assert histories() == {7: {1: 10, 2: -1}, 9: {2: 8, 4: 6}}
 
-    def test_a_data_set_without_any_rating(self, folder: Path) -> None:
-        (folder / "rating.csv").write_text("user_id,anime_id,rating\n")
-        assert "4 anime and 0 members" in load(folder)
-        assert Anime.objects.count() == 4
-
     def test_genres_that_differ_only_in_signs_each_have_a_slug(self, folder: Path) -> None:
         (folder / "anime.csv").write_text(ANIME + '5,Five,"Sci Fi, 日常, 学園, SCI-FI",TV,1,5,5\n')
         load(folder)
@@ -251,7 +246,7 @@ class TestAgain:
     def test_members_that_left_the_files_leave_the_data_set(self, folder: Path) -> None:
         load(folder)
         (folder / "rating.csv").write_text("user_id,anime_id,rating\n7,1,10\n7,2,-1\n")
-        load(folder)
+        load(folder, "--replace")
         assert histories() == {7: {1: 10, 2: -1}}
         assert Dataset.objects.get().member_count == 1
 

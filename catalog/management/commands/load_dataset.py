@@ -39,6 +39,11 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="anime-recommendations-database", help="the data set's name")
         parser.add_argument("--skip-bad", type=Path, metavar="FILE", help="write bad lines to FILE and load the rest")
         parser.add_argument("--force", action="store_true", help="load again what is loaded already")
+        parser.add_argument(
+            "--replace",
+            action="store_true",
+            help="load also what leaves fewer than 80 %% of the data set's members or of its interactions",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -69,7 +74,7 @@ class Command(BaseCommand):
         if not path or path == "demo":
             refuse_beside_real()
             self.stdout.write("Making the demo: the real catalogue, and simulated raters")
-            self._report(load(demo.contents(), self._step))
+            self._report(load(demo.contents(), self._step, may_shrink=options["replace"]))
             return
         self.stdout.write(f"Loading {source.path}")
         with (
@@ -77,7 +82,7 @@ class Command(BaseCommand):
             _progress(source) as on_bytes,
             contents_of(source, name, fingerprint, rejects, on_bytes) as contents,
         ):
-            report = load(contents, self._step)
+            report = load(contents, self._step, may_shrink=options["replace"])
         self._report(report)
         if options["skip_bad"]:
             self.stdout.write(f"  {rejects.count:,} bad lines were left out and written to {options['skip_bad']}")
