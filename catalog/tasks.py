@@ -1,5 +1,7 @@
 """Celery tasks of the catalogue: thin callers of the functions that do the work."""
 
+from typing import Any
+
 from celery import shared_task
 
 from common import queue
@@ -16,7 +18,7 @@ def import_dataset(job_id: int) -> None:
     jobs.execute(job_id)
 
 
-def send_import(job_id: int, **options: float) -> None:
+def send_import(job_id: int, **options: Any) -> None:
     """Have a worker load a data set. While Valkey is away nothing is sent, and `resume_interrupted_imports` does it."""
     queue.send(f"Import {job_id}", lambda: import_dataset.apply_async((job_id,), **options))
 

@@ -10,7 +10,7 @@ from common import queue
 RESENT_MESSAGE_EXPIRES_S = 120
 
 
-def send(task: "Task[Any, Any]", pk: int, **options: float) -> None:
+def send(task: "Task[Any, Any]", pk: int, **options: Any) -> None:
     """Have a worker do an evaluation or a report. While Valkey is away nothing is sent, and `resume_interrupted` does
     it later."""
     queue.send(f"{task.name} {pk}", lambda: task.apply_async((pk,), **options))

@@ -14,7 +14,7 @@ from catalog import tasks
 from catalog.importing import jobs
 from catalog.importing.models import ImportJob
 from catalog.models import Anime, Member
-from recsite.task_metrics import client as valkey
+from common import valkey
 from tests import factories
 from tests.catalog.test_load_dataset import ANIME, RATINGS
 
@@ -47,11 +47,11 @@ def ask(client: Client, source: str, **fields: Any) -> Any:
 def test_a_data_set_is_loaded_and_the_same_files_change_nothing(
     boss: Client, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
-    waiting = valkey().llen("evaluation")
+    waiting = valkey.client().llen("evaluation")
     with django_capture_on_commit_callbacks(execute=True):
         asked = ask(boss, "whole", name="small").json()
     assert (asked["state"], asked["report"]) == ("queued", None)
-    assert valkey().llen("evaluation") == waiting + 1
+    assert valkey.client().llen("evaluation") == waiting + 1
     tasks.import_dataset(asked["id"])
     done = boss.get(f"{IMPORTS}{asked['id']}/").json()
     assert (done["state"], done["error"]) == ("done", "")
@@ -119,9 +119,9 @@ def test_an_import_is_found_again_when_its_worker_dies_and_not_before() -> None:
         dies.set()
         thread.join()
     assert jobs.interrupted() == [job.pk]
-    waiting = valkey().llen("evaluation")
+    waiting = valkey.client().llen("evaluation")
     tasks.resume_interrupted_imports()
-    assert valkey().llen("evaluation") == waiting + 1
+    assert valkey.client().llen("evaluation") == waiting + 1
     jobs.execute(job.pk)
     job.refresh_from_db()
     assert (job.state, Anime.objects.count()) == ("done", 4)
