@@ -65,7 +65,7 @@ def odd_anime() -> list[Anime]:
     return [
         anime("Unknown", mal_id=90001, **nothing),
         anime("K&#039;s &quot;Gintama&deg;", mal_id=90002, japanese_name="銀魂゜", studios=["", "A-1 %s {0}"]),
-        anime("長" * 300, mal_id=2**31 - 1, type="Music", episodes=0, score=0.0, source="Other", studios=[]),
+        anime("長" * 300, mal_id=2**31 - 1, type="Music", episodes=1, score=1.0, source="Other", studios=[]),
         anime("Adult", mal_id=90004, genres=(ADULT_GENRE,), **{k: v for k, v in nothing.items() if k != "genres"}),
     ]
 

@@ -45,9 +45,9 @@ def own_dir(var: Path) -> None:
 
 def append_private(path: Path) -> IO[bytes]:
     """A log file to append to, which only its owner reads, also where an older version made it."""
-    file = open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600))
-    os.fchmod(file.fileno(), 0o600)
-    return file
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "ab")
 
 
 def socket_dir(directory: Path, socket_name: str) -> Path:

@@ -62,7 +62,7 @@ def caller(request: pytest.FixtureRequest, transactional_db: None) -> dict[str, 
     return {"Authorization": f"Bearer {text}"}
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_the_catalogue_keeps_the_contract_where_little_is_known(artifacts_dir: Path) -> None:
     rows = factories.odd_anime()
     factories.published_history_model({row.pk: [1.0, place / 5] for place, row in enumerate(rows)})
