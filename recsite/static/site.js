@@ -76,11 +76,13 @@
     if (button?.name === "score" && rate) {
       const label = rate.querySelector("[data-rate-label]").textContent;
       before.set(detail.xhr, { anime: Number(rate.dataset.rate), score: Number(label) || null });
-      showAndClose(rate, () => showScore(rate.dataset.rate, Number(button.value) || null));
+      showScore(rate.dataset.rate, Number(button.value) || null);
+      if (rate.open) close(rate);
     } else if (button?.name === "status" && form.dataset.status) {
       const pressed = form.querySelector('[aria-pressed="true"]');
       before.set(detail.xhr, { anime: Number(form.dataset.status), status: pressed?.dataset.value ?? "" });
-      showAndClose(form.closest("details"), () => showStatus(form.dataset.status, button.value));
+      showStatus(form.dataset.status, button.value);
+      if (form.closest("details[open]")) close(form.closest("details"));
     }
   });
 
@@ -101,13 +103,6 @@
     const hadFocus = details.contains(document.activeElement);
     details.open = false;
     if (hadFocus) details.querySelector("summary").focus({ preventScroll: true });
-  }
-
-  // Chromium's tab crashes under touch when the button that is tapped changes and disappears in one frame: the change
-  // is drawn first, and the pad or menu around the button closes in the frame after.
-  function showAndClose(details, change) {
-    setTimeout(change);
-    if (details?.open) requestAnimationFrame(() => setTimeout(() => close(details)));
   }
 
   document.addEventListener("keydown", (event) => {
@@ -203,10 +198,8 @@
   document.addEventListener("click", ({ target }) => {
     const shown = target.closest("[data-close-notice]")?.closest(".notice");
     if (!shown) return;
-    setTimeout(() => {
-      leaveNotice();
-      shown.remove();
-    });
+    leaveNotice();
+    shown.remove();
   });
 
   // A notice that goes while it has the focus gives it to the anime that it was about, or back to where it was.
