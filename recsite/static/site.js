@@ -41,13 +41,14 @@
 
   function showScore(anime, score) {
     for (const rate of document.querySelectorAll(`[data-rate="${anime}"]`)) {
+      // "Remove" is hidden where there is no rating.
+      const losesFocus = score == null && document.activeElement === rate.querySelector(".clear");
       const label = rate.querySelector("[data-rate-label]");
       label.textContent = score ?? label.dataset.empty;
       rate.toggleAttribute("data-rated", score != null);
       rate.querySelectorAll("button[value]:not(.clear)").forEach((b) => press(b, Number(b.value) === score));
       setTabStop(rate);
-      // "Remove" is hidden where there is no rating.
-      if (score == null && document.activeElement === rate.querySelector(".clear")) control(rate).focus({ preventScroll: true });
+      if (losesFocus) control(rate).focus({ preventScroll: true });
     }
   }
 
