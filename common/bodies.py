@@ -7,7 +7,7 @@ View = TypeVar("View", bound=Callable[..., object])
 
 
 def takes_up_to(size: int) -> Callable[[View], View]:
-    """Lets a view that is a function take bodies of `size` bytes. A view that is a class has an attribute `max_body`."""
+    """Lets a view that is a function take bodies of `size` bytes. A class has an attribute `max_body` instead."""
 
     def mark(view: View) -> View:
         view.max_body = size  # type: ignore[attr-defined]
