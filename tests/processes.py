@@ -90,16 +90,22 @@ def free_port() -> int:
 
 
 @contextmanager
-def web_server(log: Path, *options: str, application: str = "recsite.wsgi", **variables: str) -> Iterator[str]:
+def web_server(
+    log: Path,
+    *options: str,
+    application: str = "recsite.wsgi",
+    program: Sequence[str] = ("-m", "gunicorn"),
+    **variables: str,
+) -> Iterator[str]:
     """The site as it is served, two processes on this test's database; yields its address once it answers.
 
-    `options` are gunicorn's own.
+    `options` are gunicorn's own, and `program` is what starts it in Python.
     """
     address = f"127.0.0.1:{free_port()}"
     variables = {"PORT": address.split(":")[1], "HOST": "127.0.0.1", "WEB_CONCURRENCY": "2", **variables}
     with log.open("ab") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--config", "python:recsite.gunicorn_config", *options, application],
+            [sys.executable, *program, "--config", "python:recsite.gunicorn_config", *options, application],
             cwd=BASE_DIR,
             env={**environment(), **variables},
             stdout=output,
