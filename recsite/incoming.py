@@ -1,4 +1,4 @@
-"""What is put right or refused before a view: charsets that decode nothing, and bodies that are too large."""
+"""What is mended or refused before a view sees a request: charsets that decode nothing, bodies too large."""
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus

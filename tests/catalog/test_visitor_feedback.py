@@ -106,7 +106,7 @@ def test_a_log_in_that_fails_halfway_leaves_the_visit_as_it_was(user: User, monk
     def dies(*arguments: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(accounts.DefaultAccountAdapter, "login", dies)
+    monkeypatch.setattr("allauth.account.adapter.DefaultAccountAdapter.login", dies)
     with pytest.raises(RuntimeError):
         accounts.AccountAdapter().login(request, user)
     assert VisitorEntry.objects.count() == 1
