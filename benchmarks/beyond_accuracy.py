@@ -18,6 +18,7 @@ from recommender.engine.history_config import HistoryConfig
 from recommender.engine.ratings import UNRATED
 from recommender.engine.reranking import rerank
 from recommender.engine.retrieval import top_k
+from recommender.engine.titles import strict_franchises
 from recommender.engine.towers import SHRINKAGE, HistoryModel, predict_ratings, user_vectors
 from recommender.engine.training import train as train_paper
 
@@ -75,7 +76,6 @@ def _only_head(head, n_items):
         history_embeddings=nothing,
         short_history_embeddings=nothing,
         rating_counts=nothing[:, 0],
-        franchises=nothing[:, 0],
         rating_head=head,
     )
 
@@ -156,7 +156,7 @@ def controls(interactions, content, seed):
     fold_in = task.fold_in[:n]
     wanted = relevant[:n].tocsr()
     embeddings = model.item_embeddings[columns][:, :-1]
-    counts, numbers = model.rating_counts[columns], model.franchises[columns]
+    counts, numbers = model.rating_counts[columns], strict_franchises(content.titles)[columns]
     names = sorted({name for of_item in content.genres for name in of_item})
     genres = np.array([[name in content.genres[row] for name in names] for row in columns])
     n_users = task.ratings.shape[0]

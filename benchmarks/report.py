@@ -28,6 +28,8 @@ RAISED = {"diversity": "genre diversity@10", "novelty": "novelty@10"}
 METRICS = ("ndcg@10", "recall@20", "map@10", "precision@10", "ndcg@100", "recall@50", "coverage@10", "novelty@10")
 LIKED = ("liked ndcg@10", "liked recall@20")
 COST = ("training_s", "peak_memory_mb", "model_mb", "per_user_ms")
+#: The metrics of benchmarks/liking.py and how its table calls them.
+LIKING = {"liking_ndcg@10": "liking NDCG@10", "ndcg@10": "watch NDCG@10", "disliked@10": "disliked@10"}
 BUCKETS = ("1-5", "6-20", "21-100", "over 100")
 
 
@@ -62,7 +64,7 @@ def trade_off(control: str, figures: Iterable[Mapping[str, Any]]) -> str:
 
 def section(result: Mapping[str, Any]) -> str:
     """One benchmark: its command, what it ran on, and its figures."""
-    tables = _quality(result["figures"]) if result["name"] == "quality" else _table(_plain(result["figures"]))
+    tables = TABLES.get(result["name"], _one_table)(result["figures"])
     versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
     where = f"{result['date']}, {result['cores']} cores, Python {result['python']}, {versions}"
     return f"## {result['name']}\n\n    {result['command']}\n\nData: {result['data']}. {where}.\n\n{tables}\n"
@@ -105,6 +107,23 @@ def _quality(figures: Iterable[Mapping[str, Any]]) -> str:
     return "\n\n".join(f"{title}\n\n{_table(rows)}" for title, rows in parts.items())
 
 
+def _liking(figures: Iterable[Mapping[str, Any]]) -> str:
+    """The table of benchmarks/liking.py: each metric with its 95 % interval, and its difference from one row."""
+    rows = [["order", *(f"{title}{part}" for title in LIKING.values() for part in ("", ", difference"))]]
+    for figure in figures:
+        row = [figure["name"]]
+        for metric in LIKING:
+            found = figure["metrics"][metric]
+            row.append(f"{found['mean']:.4f} ({found['low']:.4f} to {found['high']:.4f})")
+            row.append("{:+.4f} ({:+.4f} to {:+.4f})".format(*found["difference"]))
+        rows.append(row)
+    return f"Differences are paired, from the row that reads every rating.\n\n{_table(rows)}"
+
+
+def _one_table(figures: Iterable[Mapping[str, Any]]) -> str:
+    return _table(_plain(figures))
+
+
 def _row(figure: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     metrics = figure["metrics"]
     return [figure["name"], *(_number(metrics[name]) if name in metrics else "-" for name in names)]
@@ -123,6 +142,10 @@ def _number(value: Any) -> str:
 def _table(rows: list[list[str]]) -> str:
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
+
+
+#: Benchmarks that are shown as more than figures with their units.
+TABLES = {"quality": _quality, "liking": _liking}
 
 
 def main(path: Path = PAGE) -> None:

@@ -21,6 +21,8 @@ Hits = NDArray[np.bool_]
 PerUser = NDArray[np.float64]
 Csr = tuple[Ints, Ints]
 
+#: Points below a person's mean from which on a rating counts as a dislike in `liking`.
+DISLIKED_BELOW = 1.0
 #: Entries of the user x item table that `hits` marks at once (4 MB: what a processor's cache holds is faster).
 BLOCK_CELLS = 4_000_000
 
@@ -114,6 +116,55 @@ def ndcg(hits: Hits, n_relevant: Ints, k: int) -> PerUser:
     top = hits[:, :k]
     ideal = np.append(0, discounts.cumsum())[np.minimum(n_relevant, k)]
     return ratio(np.vecdot(top, discounts[: top.shape[1]]), ideal)
+
+
+def liking(
+    lists: Ints, held_out: Csr, ratings: NDArray[Any], means: PerUser, ks: Iterable[int] = (10,)
+) -> dict[str, PerUser]:
+    """What lists hold of what people went on to like, and of what they went on to dislike, per user.
+
+    `liking_ndcg@k` and `liking_recall@k` count only the held-out items that the user rated at or above their own mean;
+    of a user with no such item they say nothing and are NaN, so that their mean is `np.nanmean`.
+    `disliked@k` is the share of the k places that hold an item rated a point or more below it: lower is better.
+
+    Args:
+        held_out: CSR rows of the items that each user rated and no method saw.
+        ratings: the ratings beside `held_out`'s indices.
+        means: from `personal_means`, `[n_users]`.
+    """
+    below = np.repeat(means, np.diff(held_out[0])) - ratings
+    liked = _only(held_out, below <= 0)
+    liked_hits, n_liked = hits(lists, liked), np.diff(liked[0])
+    disliked_hits = hits(lists, _only(held_out, below >= DISLIKED_BELOW))
+    values = {}
+    for k in ks:
+        values[f"liking_ndcg@{k}"] = np.where(n_liked > 0, ndcg(liked_hits, n_liked, k), np.nan)
+        values[f"liking_recall@{k}"] = np.where(n_liked > 0, recall(liked_hits, n_liked, k), np.nan)
+        values[f"disliked@{k}"] = precision(disliked_hits, k)
+    return values
+
+
+def personal_means(indptr: Ints, ratings: NDArray[Any], global_mean: float) -> PerUser:
+    """What each user's ratings are compared with in `liking`: the mean of all their ratings `[n_users]`.
+
+    Whoever gives one score to everything says nothing by it that their own mean could tell, so that the mean of
+    everybody, `global_mean`, takes its place. The same holds for a user without ratings.
+
+    Args:
+        indptr: `[n_users + 1]` into `ratings`, which holds all ratings of a user, those folded in and those held out.
+    """
+    lengths = np.diff(indptr)
+    users = np.repeat(np.arange(len(lengths)), lengths)
+    sums = np.bincount(users, weights=ratings, minlength=len(lengths))
+    squares = np.bincount(users, weights=np.asarray(ratings, dtype=np.float64) ** 2, minlength=len(lengths))
+    gives_one_score = squares * lengths <= sums**2  # equal exactly where all are equal: ratings are whole numbers
+    return np.where(gives_one_score, global_mean, ratio(sums, lengths))
+
+
+def _only(rows: Csr, kept: NDArray[np.bool_]) -> Csr:
+    """The entries of CSR rows for which `kept` is true."""
+    indptr, indices = rows
+    return np.append(0, kept.cumsum())[indptr], indices[kept]
 
 
 def catalogue_coverage(lists: Ints, n_items: int, k: int) -> float:

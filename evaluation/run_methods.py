@@ -10,6 +10,7 @@ from evaluation.protocol import Histories, Lists, Method
 from evaluation.run_keys import BASELINE
 from recommender import serving
 from recommender.engine import towers, unseen
+from recommender.engine.dislikes import without_disliked
 from recommender.engine.retrieval import NO_ITEM, Floats, search, top_k
 from recommender.published import HistoryTowers, Model, PaperModel
 
@@ -72,13 +73,13 @@ def _by_history_scores(published: HistoryTowers, item_ids: NDArray[np.int64]) ->
     model = published.model
 
     def rank(indptr: NDArray[np.int64], rows: NDArray[np.int64], ratings: NDArray[np.int8], k: int) -> Lists:
-        scores = towers.user_vectors(model, indptr, rows) @ model.item_embeddings.T
+        scores = towers.user_vectors(model, *without_disliked(model, indptr, rows, ratings)) @ model.item_embeddings.T
         return top_k(scores, k, (indptr, rows))[0]
 
     return Method(
         "two_tower",
         "Two-tower scores",
-        "The anime with the highest dot product of user and item vector, several of a franchise included.",
+        "The anime with the highest dot product of user and item vector, without the rules that lists have.",
         _in_model_space(model.item_ids, item_ids, rank),
     )
 

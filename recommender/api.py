@@ -38,7 +38,8 @@ class Recommendations(APIView):
 
     @extend_schema(
         summary="Recommendations for the signed-in user",
-        description="Without what they rated, listed or dismissed. For anybody else, a cold start.",
+        description="Without what they rated, listed or dismissed. A rating 1.5 or more below their own mean, and a "
+        "dropped anime, recommend nothing: the rest of the franchise stays away too. For anybody else, a cold start.",
         parameters=[QuerySerializer],
         responses=RecommendationListSerializer,
     )
@@ -50,7 +51,7 @@ class Recommendations(APIView):
 
     @extend_schema(
         summary="Recommendations for ratings in the request",
-        description="Without an account.",
+        description="Without an account. Ratings count as they do for an account.",
         request=StatelessQuerySerializer,
         responses={200: RecommendationListSerializer},
     )

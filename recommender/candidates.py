@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.catalogue import CatalogueArrays
-from recommender.controls import MOST_DIVERSITY, MOST_NOVELTY, NO_CONTROLS, Controls, sequels_of_unbegun
+from recommender.controls import MOST_DIVERSITY, MOST_NOVELTY, NO_CONTROLS, Controls, extras_of_unbegun
 from recommender.engine import reranking
 from recommender.engine.retrieval import top_k
 
@@ -31,12 +31,21 @@ class Candidates:
         self.barred = ~controls.allowed(anime)
         if not shows_adult:
             self.barred |= anime.is_adult
-        positions = anime.positions(np.fromiter(excluded, dtype=np.int64, count=len(excluded)))
-        self.barred[positions[positions >= 0]] = True
+        self.barred[anime.places(excluded)] = True
 
-    def bar_sequels(self, begun: Collection[int], franchises: NDArray[np.int64]) -> None:
-        """Leave out what continues one of the `franchises` [n_anime] that nothing of `begun` is of."""
-        self.barred |= sequels_of_unbegun(self.anime, franchises, begun)
+    def bar_extras(self, begun: Collection[int]) -> None:
+        """Leave out OVAs, specials and music videos of what nothing of `begun` belongs to."""
+        self.barred |= extras_of_unbegun(self.anime, begun)
+
+    def bar(self, left_out: NDArray[np.bool_], *, but: Collection[int] = ()) -> None:
+        """Leave out these anime of the catalogue [n_anime], except for the ids of `but`."""
+        left_out[self.anime.places(but)] = False
+        self.barred |= left_out
+
+    def franchises_of(self, item_ids: np.ndarray) -> NDArray[np.int64]:
+        """The franchises of `item_ids` [n_items], -1 for those that the catalogue does not have."""
+        franchises: NDArray[np.int64] = np.append(self.anime.franchises, -1)[self.anime.positions(item_ids)]
+        return franchises
 
     def barred_of(self, item_ids: np.ndarray) -> NDArray[np.bool_]:
         """Which of `item_ids` must not come [n_items]; those that the catalogue does not have among them."""

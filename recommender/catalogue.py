@@ -1,7 +1,6 @@
 """What serving needs of the catalogue, held in the process as arrays and read again when the catalogue changes."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -14,13 +13,10 @@ from numpy.typing import NDArray
 
 from catalog.models import Anime, AnimeType
 from recommender.engine.popularity import bayesian_average
+from recommender.engine.titles import WideFranchises, strict_franchises, wide_franchises
 
-#: Where a title stops naming its franchise and begins to name the part.
-_PART = re.compile(
-    r":| - |\(|\b(?:season|movie|film|ova|ona|specials?|part|recap|picture drama|the animation)\b"
-    r"|\b(?:2nd|3rd|\dth|ii|iii|iv|s\d|tv)\b|(?<=\D)\s\d+\b",
-    re.IGNORECASE,
-)
+#: The middle of the scale from 1 to 10, for a catalogue without any score.
+MIDDLE_SCORE = 5.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +30,12 @@ class CatalogueArrays:
         years: the year in which it began to air.
         aired: the day on which it began to air, as a number; infinite where unknown.
         types: of `AnimeType`, "" where unknown.
-        is_adult, is_extra: whether it is for adults; whether it is a special or a music video.
+        is_adult, is_extra: whether it is for adults; whether it is an OVA, a special or a music video.
         genre_slugs, genre_names, genres: `[n_genres]`, and whether an anime has each `[n_anime, n_genres]`. A genre
             that no anime has is not among them.
         names: in the Latin alphabet.
-        titles: the same number for anime whose titles begin with the name of one franchise.
+        franchises: the same number for anime of one franchise, by the strict guess of `engine.titles`.
+        wide_franchises: the wide guess.
     """
 
     ids: NDArray[np.int64]
@@ -55,7 +52,8 @@ class CatalogueArrays:
     genre_names: tuple[str, ...]
     genres: NDArray[np.bool_]
     names: tuple[str, ...]
-    titles: NDArray[np.int64]
+    franchises: NDArray[np.int64]
+    wide_franchises: WideFranchises
 
     def positions(self, anime_ids: NDArray[Any]) -> NDArray[np.int64]:
         """The position of each id, or -1 where the catalogue does not have it."""
@@ -65,6 +63,17 @@ class CatalogueArrays:
             return self._own  # of a model that knows the whole catalogue
         positions = np.searchsorted(self.ids, anime_ids).clip(max=len(self.ids) - 1)
         return np.where(self.ids[positions] == anime_ids, positions, -1)
+
+    def places(self, anime_ids: Collection[int]) -> NDArray[np.int64]:
+        """The positions of those of the ids that the catalogue has."""
+        positions = self.positions(np.fromiter(anime_ids, dtype=np.int64, count=len(anime_ids)))
+        return positions[positions >= 0]
+
+    @cached_property
+    def mean_score(self) -> float:
+        """The mean score that the community gave, each anime counted by its members."""
+        weights = np.where(np.isnan(self.scores), 0, self.members)
+        return float(np.average(np.nan_to_num(self.scores), weights=weights)) if weights.any() else MIDDLE_SCORE
 
     @cached_property
     def _own(self) -> NDArray[np.int64]:
@@ -76,23 +85,6 @@ class CatalogueArrays:
             return np.zeros(len(self.ids), dtype=bool)
         has: NDArray[np.bool_] = self.genres[:, self.genre_slugs.index(slug)]
         return has
-
-    def franchises(self, item_ids: NDArray[np.int64], of_model: NDArray[Any]) -> NDArray[np.int64]:
-        """A number for each anime, the same for those of one franchise: the model's, and by title what it misses.
-
-        Args:
-            item_ids, of_model: the model's anime and their franchises, `[n_items]` both.
-        """
-        by_title = self.titles
-        positions = self.positions(item_ids)
-        known, labels = positions[positions >= 0], np.asarray(of_model, dtype=np.int64)[positions >= 0]
-        # A title that the model does not know joins the franchise of one that it knows by the same name.
-        above = int(labels.max(initial=-1)) + 1
-        of_title = above + np.arange(int(by_title.max(initial=-1)) + 1)
-        of_title[by_title[known]] = labels
-        franchises = of_title[by_title]
-        franchises[known] = labels
-        return franchises
 
 
 #: An anime's genres as "slug<tab>name", so that one query brings all.
@@ -129,7 +121,6 @@ def _load(version: str) -> CatalogueArrays:
         zip(*rows, strict=True) if rows else [()] * 11
     )
     scores, members, episodes = (np.array(values, dtype=np.float64) for values in given)
-    franchise = {name: number for number, name in enumerate(sorted({_franchise(name) for name in names}))}
     genre_names, genres = _genres(has)
     return CatalogueArrays(
         ids=np.array(ids, dtype=np.int64),
@@ -141,12 +132,13 @@ def _load(version: str) -> CatalogueArrays:
         aired=np.array([date.toordinal() if date else np.inf for date in dates], dtype=np.float64),
         types=np.array(types, dtype=np.str_),
         is_adult=np.array(is_adult, dtype=bool),
-        is_extra=np.isin(np.array(types, dtype=np.str_), [AnimeType.SPECIAL, AnimeType.MUSIC]),
+        is_extra=np.isin(np.array(types, dtype=np.str_), [AnimeType.OVA, AnimeType.SPECIAL, AnimeType.MUSIC]),
         genre_slugs=tuple(genre_names),
         genre_names=tuple(genre_names.values()),
         genres=genres,
         names=names,
-        titles=np.array([franchise[_franchise(name)] for name in names], dtype=np.int64),
+        franchises=strict_franchises(names),
+        wide_franchises=wide_franchises(names),
     )
 
 
@@ -173,12 +165,6 @@ def _genres(of_anime: Sequence[Sequence[str]]) -> tuple[dict[str, str], NDArray[
     for row, some in enumerate(of_anime):
         has[row, [columns[pair] for pair in some]] = True
     return names, has
-
-
-def _franchise(title: str) -> str:
-    """What a title has before it names a part, a season or a kind; the whole title where that leaves nothing."""
-    begun = re.sub(r"[\W_]+", " ", _PART.split(title, maxsplit=1)[0]).strip().casefold()
-    return begun or title.casefold()
 
 
 def forget() -> None:

@@ -30,7 +30,7 @@ class Controls:
         diversity: 0 to 1, how unlike each other the anime of the list are.
         novelty: 0 to 1, how little known they are.
         hide_listed: leave out what the person plans to watch. What they rated, watched or dismissed never comes.
-        sequels: whether sequels come of what the person has not begun.
+        sequels: whether OVAs, specials and music videos come of what the person has not begun.
 
     Raises:
         ValueError: a control out of range, by its name.
@@ -62,7 +62,7 @@ class Controls:
         return frozenset(field.name for field in fields(self) if getattr(self, field.name) != field.default)
 
     def allowed(self, anime: CatalogueArrays) -> NDArray[np.bool_]:
-        """Which anime of the catalogue keep the bounds `[n_anime]`; sequels are another question."""
+        """Which anime of the catalogue keep the bounds `[n_anime]`; `extras_of_unbegun` are another question."""
         allowed = np.ones(len(anime.ids), dtype=bool)
         for slug in self.genres:
             allowed &= anime.has_genre(slug)
@@ -87,19 +87,18 @@ class Controls:
 NO_CONTROLS = Controls()
 
 
-def sequels_of_unbegun(
-    anime: CatalogueArrays, franchises: NDArray[np.int64], begun: Collection[int]
-) -> NDArray[np.bool_]:
-    """Which anime continue a franchise that the person has seen nothing of `[n_anime]`.
+def extras_of_unbegun(anime: CatalogueArrays, begun: Collection[int]) -> NDArray[np.bool_]:
+    """Which OVAs, specials and music videos belong to a story that the person has seen nothing of `[n_anime]`.
+
+    Titles alone do not say what continues what, so that a series or film is never taken for a sequel: that guess was
+    wrong for the best known of them.
 
     Args:
-        franchises: `[n_anime]`, the same number for anime of one franchise.
         begun: ids of what was rated or watched.
     """
-    # By franchise, and in each what came first: a story before its specials and music videos, the known date first.
-    order = np.lexsort((anime.ids, anime.aired, anime.is_extra, franchises))
-    ordered = franchises[order]
-    continues = np.zeros(len(order), dtype=bool)
-    continues[order[1:]] = ordered[1:] == ordered[:-1]
-    seen = anime.positions(np.fromiter(begun, dtype=np.int64, count=len(begun)))
-    return continues & ~np.isin(franchises, franchises[seen[seen >= 0]])
+    # When the first series or film of each franchise aired; what came before it, or stands alone, is no extra of it.
+    begins = np.full(len(anime.ids), np.nan)
+    np.fmin.at(begins, anime.franchises[~anime.is_extra], anime.aired[~anime.is_extra])
+    follows = anime.aired >= begins[anime.franchises]  # never, where that is NaN
+    has_begun = np.isin(anime.franchises, anime.franchises[anime.places(begun)])
+    return anime.is_extra & follows & ~has_begun

@@ -63,7 +63,7 @@ class ControlsForm(forms.Form):
     novelty = forms.IntegerField(label=_("Novelty"), required=False, min_value=0, max_value=100)
     diversity = forms.IntegerField(label=_("Diversity"), required=False, min_value=0, max_value=100)
     planned = forms.BooleanField(label=_("Also what I plan to watch"), required=False)
-    sequels = forms.BooleanField(label=_("Also sequels of what I have not begun"), required=False)
+    sequels = forms.BooleanField(label=_("Also OVAs and specials of what I have not begun"), required=False)
     like = AnimeIds(label=_("More like this"), required=False)
     unlike = AnimeIds(label=_("Less like this"), required=False)
 

@@ -26,21 +26,22 @@ def recommend(
     Raises MethodUnavailable as that does.
     """
     anime = catalogue()
-    ours = recommend_for_ratings(ratings, k=k, offset=offset, method=method, anime=anime, **asked)
     rival = rival_model()
     depth = k + offset
-    if rival is None or rival.version == ours.model_version or method != Method.AUTO or depth > MAX_K:
-        return ours
-    if offset:
-        # From its beginning, so that the pages of a drafted list join.
-        ours = recommend_for_ratings(ratings, k=depth, method=method, anime=anime, **asked)
+    if rival is None or method != Method.AUTO or depth > MAX_K:
+        return recommend_for_ratings(ratings, k=k, offset=offset, method=method, anime=anime, **asked)
+    # From its beginning, so that the pages of a drafted list join.
+    ours = recommend_for_ratings(ratings, k=depth, method=method, anime=anime, **asked)
+    alone = replace(ours, items=ours.items[offset:], offset=offset)
+    if rival.version == ours.model_version:
+        return alone
     theirs = recommend_for_ratings(ratings, k=depth, method=method, anime=anime, model=rival, **asked)
     if Path.COLD_START in (ours.path, theirs.path):
-        return replace(ours, items=ours.items[offset:], offset=offset)
+        return alone
     by_id = ({item.anime_id: item for item in ours.items}, {item.anime_id: item for item in theirs.items})
     ids, teams = team_draft([*by_id[0]], [*by_id[1]], depth, _lot(ratings, asked.get("user_id")))
     items = tuple(by_id[team][anime_id] for anime_id, team in zip(ids, teams, strict=True))
-    return replace(ours, items=items[offset:], offset=offset, teams=teams[offset:], rival_version=theirs.model_version)
+    return replace(alone, items=items[offset:], teams=teams[offset:], rival_version=theirs.model_version)
 
 
 def rival_model() -> Model | None:

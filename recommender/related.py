@@ -15,14 +15,11 @@ PER_FAME = 0.04
 LEAST_RATINGS = 20
 
 
-def franchise(anime: CatalogueArrays, model: Model | None, anime_id: int, *, shows_adult: bool) -> tuple[int, ...]:
+def franchise(anime: CatalogueArrays, anime_id: int, *, shows_adult: bool) -> tuple[int, ...]:
     """The ids of the franchise in the order in which they aired, this one among them; only this one when alone."""
     [place] = anime.positions(np.array([anime_id]))
-    labels = anime.titles
-    if isinstance(model, HistoryTowers):
-        labels = anime.franchises(model.model.item_ids, model.model.franchises)
-    # Each sees what the other misses: the model the words that titles share, the titles what comes before "Movie".
-    is_one = (labels == labels[place]) | (anime.titles == anime.titles[place])
+    numbers = anime.wide_franchises.numbers
+    is_one = numbers == numbers[place]
     if not shows_adult:
         is_one &= ~anime.is_adult
     places = np.flatnonzero(is_one)

@@ -42,7 +42,7 @@ def similar_anime(request: SiteRequest, mal_id: int) -> HttpResponse:
     if mal_id not in arrays.ids:
         raise Http404(_("This anime is not in the catalogue."))
     model = published_model()
-    franchise = related.franchise(arrays, model, mal_id, shows_adult=shows_adult)
+    franchise = related.franchise(arrays, mal_id, shows_adult=shows_adult)
     family = set(franchise)
     liked = [pk for pk in also_liked(mal_id, version=data_state().version) if pk not in family]
     content = related.alike_in_content(arrays, mal_id, k=SHOWN + len(family), shows_adult=shows_adult)

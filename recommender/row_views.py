@@ -11,17 +11,17 @@ from django.views.decorators.http import require_safe
 
 from catalog.cards import FIELDS, Card
 from catalog.feedback import Feedback, feedback_of
-from catalog.histories import WATCHED
 from catalog.http import SiteRequest
 from catalog.models import Anime, ListStatus, User
 from catalog.near_tastes import loved_nearby
 from recommender import serving
 from recommender.catalogue import CatalogueArrays, catalogue
-from recommender.controls import Controls, sequels_of_unbegun
+from recommender.controls import Controls, extras_of_unbegun
 from recommender.data_state import data_state
 from recommender.forms import FAME
-from recommender.published import HistoryTowers, Model, published_model
+from recommender.published import Model, published_model
 from recommender.related_views import Shelf
+from recommender.tastes import Taste, community_mean, watched
 
 SHOWN = 12
 #: What the community scores lower is no gem.
@@ -79,13 +79,10 @@ def _shelves(request: SiteRequest, feedback: Feedback, anime: CatalogueArrays, m
 
 
 def _near(feedback: Feedback, anime: CatalogueArrays, model: Model) -> list[int]:
-    """What people nearby love, without sequels of what one has not begun."""
+    """What people nearby love, without extras of what one has not begun and without what one disliked the like of."""
     known = {*feedback.ratings, *feedback.statuses}
     loved = loved_nearby(feedback.ratings, known=known, version=data_state().version)
-    franchises = anime.titles
-    if isinstance(model, HistoryTowers):
-        franchises = anime.franchises(model.model.item_ids, model.model.franchises)
-    begun = {*feedback.ratings, *(pk for pk, status in feedback.statuses.items() if status in WATCHED)}
-    barred = sequels_of_unbegun(anime, franchises, begun)
+    barred = extras_of_unbegun(anime, {*feedback.ratings, *watched(feedback.statuses)})
+    barred |= Taste.of(feedback.ratings, feedback.statuses, community_mean(model, anime)).disliked_franchises(anime)
     places = anime.positions(np.array(loved, dtype=np.int64))
     return [pk for pk, place in zip(loved, places, strict=True) if place >= 0 and not barred[place]]

@@ -103,7 +103,10 @@ class ControlsSerializer(serializers.Serializer[Any]):
         default=True,
         help_text="Leave out what is planned to be watched. What was rated, watched or dismissed never comes.",
     )
-    sequels = serializers.BooleanField(default=True, help_text="Whether sequels come of what was not begun.")
+    sequels = serializers.BooleanField(
+        default=True,
+        help_text="Whether OVAs, specials and music videos come of what was not begun. A series or film always may.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """The fields of the controls under `controls`."""
@@ -179,7 +182,10 @@ class RecommendedSerializer(serializers.Serializer[Any]):
         help_text="What the list is ordered by unless it is mixed; its scale is the method's own."
     )
     predicted_rating = serializers.FloatField(allow_null=True, min_value=1, max_value=10)
-    because = ReasonSerializer(many=True, help_text="Rated anime that weigh most in the score, the heaviest first.")
+    because = ReasonSerializer(
+        many=True,
+        help_text="Rated anime that weigh most in the score, the heaviest first; none that was rated low or dropped.",
+    )
     anime = AnimeSummarySerializer()
 
 

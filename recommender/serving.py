@@ -5,6 +5,11 @@ unseen user has ratings that need no row: the history model's user tower, or the
 anime's vectors, makes a vector of them in the call. A cold start has neither, and gets the best of the community by
 weighted score. Nothing here imports or trains anything.
 
+What was dropped or rated low (`recommender.tastes`) is in no history that the towers read and is no reason. Nothing
+else of its franchise comes, unless the person liked another part. Who disliked all that the model knows gets the best
+of the community, without what the model places nearest to the disliked. The paper's average weighs all ratings, as it
+was published.
+
 The paper's methods for unseen users can be asked for by name whichever model is published: they are served by the last
 model of its family.
 """
@@ -18,7 +23,6 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import CharField, PositiveSmallIntegerField, Value
 from prometheus_client import Counter
 
-from catalog.histories import WATCHED
 from catalog.models import ListEntry, ListStatus, Rating, User
 from recommender.candidates import RERANKED, Candidates
 from recommender.catalogue import CatalogueArrays, catalogue
@@ -28,10 +32,13 @@ from recommender.engine import towers
 from recommender.engine.clusters import Clusters
 from recommender.engine.unseen import predicted_ratings, weighted_average
 from recommender.published import HistoryTowers, Model, PaperModel, paper_model, published_model
+from recommender.tastes import Taste, community_mean, watched
 
 MAX_K, MAX_OFFSET = 100, 500
 #: How many of the rated anime a reason names.
 MAX_REASONS = 2
+#: How many of the anime nearest to what was disliked are left out for somebody who liked nothing so far.
+AWAY_FROM_DISLIKED = 300
 
 LISTS = Counter("recsite_lists_total", "Lists made, by the path taken and the method.", ["path", "method"])
 
@@ -142,15 +149,15 @@ def recommend_for_ratings(
     excluded = {*ratings, *exclude, *(anime for anime, status in statuses.items() if _stays_out(status, controls))}
     candidates = Candidates(anime or catalogue(), excluded, shows_adult, controls)
     if not controls.sequels:
-        franchises = candidates.anime.titles
-        if isinstance(model, HistoryTowers):
-            franchises = candidates.anime.franchises(model.model.item_ids, model.model.franchises)
-        candidates.bar_sequels({*ratings, *_watched(statuses)}, franchises)
+        candidates.bar_extras({*ratings, *watched(statuses)})
+    taste = Taste.of(ratings, statuses, community_mean(model, candidates.anime))
+    planned = [anime for anime, status in statuses.items() if status == ListStatus.PLAN_TO_WATCH]
+    candidates.bar(taste.disliked_franchises(candidates.anime), but=planned)
     found = None
     if isinstance(model, PaperModel):
-        found = _by_paper_model(model, chosen, ratings, user_id, candidates, k + offset)
+        found = _by_paper_model(model, chosen, ratings, taste, user_id, candidates, k + offset)
     elif isinstance(model, HistoryTowers):
-        found = _by_history(model, chosen, ratings, statuses, candidates, k + offset)
+        found = _by_history(model, chosen, ratings, taste, candidates, k + offset)
     if found is None and not by_popularity and chosen != Method.AUTO:
         raise MethodUnavailable(_why_unavailable(chosen, model))
     found = found or _cold_start(candidates, k + offset)
@@ -180,16 +187,15 @@ def similar(
     row = int(np.searchsorted(item_ids, anime_id))
     if row == len(item_ids) or item_ids[row] != anime_id:
         return ()
-    norms = np.linalg.norm(vectors, axis=1)
-    cosines = vectors @ vectors[row] / np.maximum(norms * norms[row], 1e-12)
     candidates = Candidates(anime or catalogue(), {anime_id}, shows_adult)
-    return tuple(int(item_ids[row]) for row, _ in candidates.best_of(item_ids, cosines, k))
+    return tuple(int(item_ids[row]) for row, _ in candidates.best_of(item_ids, _cosines(vectors, [row])[:, 0], k))
 
 
 def _by_paper_model(
     model: PaperModel,
     chosen: Method,
     ratings: Mapping[int, int],
+    taste: Taste,
     user_id: int | None,
     candidates: Candidates,
     k: int,
@@ -198,34 +204,42 @@ def _by_paper_model(
     known = [(row, score) for anime, score in ratings.items() if (row := model.item_row(anime)) is not None]
     rows, scores = np.array(known, dtype=np.int64).reshape(-1, 2).T
     user_row = model.user_row(user_id) if user_id is not None else None
-    if user_row is not None and chosen in (Method.AUTO, Method.TWO_TOWER):
-        return _seen(model, user_row, rows, scores, candidates, k)
-    if known and chosen in (Method.AUTO, Method.WEIGHTED_AVERAGE):
-        return _unseen(model, rows, scores, candidates, k)
+    found = None
     clusters = {Method.KMEANS: model.kmeans, Method.GMM: model.gmm}.get(chosen)
-    if known and clusters is not None:
-        return _nearest_cluster(model, chosen, clusters, rows, scores, candidates, k)
-    return None
+    if user_row is not None and chosen in (Method.AUTO, Method.TWO_TOWER):
+        found = _seen(model, user_row, candidates, k)
+    elif known and chosen in (Method.AUTO, Method.WEIGHTED_AVERAGE):
+        found = _unseen(model, rows, scores, candidates, k)
+    elif known and clusters is not None:
+        found = _nearest_cluster(model, chosen, clusters, rows, scores, candidates, k)
+    if found is None:
+        return None
+    is_reason = np.isin(model.item_ids[rows], list(taste.rated))
+    rows, scores = rows[is_reason], scores[is_reason]
+    return replace(
+        found, items=tuple(replace(item, because=_because(model, rows, scores, item.anime_id)) for item in found.items)
+    )
 
 
 def _by_history(
     published: HistoryTowers,
     chosen: Method,
     ratings: Mapping[int, int],
-    statuses: Mapping[int, str],
+    taste: Taste,
     candidates: Candidates,
     k: int,
 ) -> RecommendationList | None:
     """By the history model: whoever has rated or watched something is a user vector away, trained on or not."""
     model = published.model
-    rated = model.rows(np.fromiter(ratings, dtype=np.int64, count=len(ratings)))
-    scores = np.fromiter(ratings.values(), dtype=np.float32, count=len(ratings))[rated >= 0]
-    rated = rated[rated >= 0]
-    watched = [anime for anime in _watched(statuses) if anime not in ratings]
-    rows = np.concatenate([rated, model.rows(np.array(watched, dtype=np.int64))])
-    rows = rows[rows >= 0]
-    if not len(rows) or chosen not in (Method.AUTO, Method.TWO_TOWER):
+    if chosen not in (Method.AUTO, Method.TWO_TOWER):
         return None
+    liked = _known_rows(model, taste.rated)
+    rows = np.concatenate([liked, _known_rows(model, taste.watched)])
+    if not len(rows):
+        disliked = _known_rows(model, taste.disliked)
+        if not len(disliked) or chosen != Method.AUTO:
+            return None
+        return _away_from(published, disliked, ratings, candidates, k)
     score_of = dict(
         candidates.mixed(
             model.item_ids,
@@ -233,32 +247,68 @@ def _by_history(
             k,
             vectors=model.item_embeddings,
             counts=model.rating_counts,
-            franchises=model.franchises,
+            franchises=candidates.franchises_of(model.item_ids),
         )
     )
     shown = np.fromiter(score_of, dtype=np.int64, count=len(score_of))
-    predicted = towers.predict_ratings(model, rated, scores, shown).tolist()
-    reasons = towers.explain(model, rated, shown, MAX_REASONS)
+    predicted = _predicted(model, ratings, shown)
+    reasons = towers.explain(model, liked, shown, MAX_REASONS)
     items = tuple(
         Recommended(
-            int(model.item_ids[row]),
-            score_of[row],
-            rating if len(rated) else None,
-            tuple(int(model.item_ids[reason]) for reason in because),
+            int(model.item_ids[row]), score_of[row], rating, tuple(int(model.item_ids[reason]) for reason in because)
         )
         for row, rating, because in zip(shown.tolist(), predicted, reasons, strict=True)
     )
     return RecommendationList(Path.UNSEEN, Method.TWO_TOWER, published.version, items)
 
 
-def _seen(
-    model: PaperModel, user_row: int, rows: np.ndarray, scores: np.ndarray, candidates: Candidates, k: int
+def _away_from(
+    published: HistoryTowers, disliked: np.ndarray, ratings: Mapping[int, int], candidates: Candidates, k: int
 ) -> RecommendationList:
+    """The best of the community for somebody who liked nothing so far, without what is nearest to the disliked."""
+    model = published.model
+    nearness = _cosines(model.item_embeddings[:, :-1], disliked).max(axis=1)
+    nearest = np.argsort(-nearness, kind="stable")[:AWAY_FROM_DISLIKED]
+    positions = candidates.anime.positions(model.item_ids[nearest])
+    candidates.barred[positions[positions >= 0]] = True
+    found = _cold_start(candidates, k)
+    rows = model.rows(np.array([item.anime_id for item in found.items], dtype=np.int64))
+    predicted = _predicted(model, ratings, rows)
+    items = tuple(
+        replace(item, predicted_rating=rating if row >= 0 else None)
+        for item, row, rating in zip(found.items, rows.tolist(), predicted, strict=True)
+    )
+    return RecommendationList(Path.UNSEEN, Method.POPULARITY, published.version, items)
+
+
+def _predicted(model: towers.HistoryModel, ratings: Mapping[int, int], shown: np.ndarray) -> list[float | None]:
+    """How the person would rate the rows `shown`, by all that they rated, high and low; None without a rating."""
+    rows = model.rows(np.fromiter(ratings, dtype=np.int64, count=len(ratings)))
+    scores = np.fromiter(ratings.values(), dtype=np.float32, count=len(ratings))[rows >= 0]
+    if not len(scores):
+        return [None] * len(shown)
+    predicted: list[float | None] = towers.predict_ratings(model, rows[rows >= 0], scores, shown).tolist()
+    return predicted
+
+
+def _known_rows(model: towers.HistoryModel, anime_ids: Collection[int]) -> np.ndarray:
+    rows = model.rows(np.fromiter(anime_ids, dtype=np.int64, count=len(anime_ids)))
+    return rows[rows >= 0]
+
+
+def _cosines(vectors: np.ndarray, rows: np.ndarray | list[int]) -> np.ndarray:
+    """Cosine of every vector with those of the `rows`, [n_items, len(rows)]."""
+    norms = np.linalg.norm(vectors, axis=1)
+    cosines: np.ndarray = vectors @ vectors[rows].T / np.maximum(np.outer(norms, norms[rows]), 1e-12)
+    return cosines
+
+
+def _seen(model: PaperModel, user_row: int, candidates: Candidates, k: int) -> RecommendationList:
     predicted = predicted_ratings(model.user_embeddings[user_row], model.item_embeddings)
     # Ordered by the unclipped score, so that those predicted at the top of the scale are still told apart.
     order = model.item_embeddings @ model.user_embeddings[user_row]
     items = tuple(
-        Recommended(int(model.item_ids[row]), score, float(predicted[row]), _because(model, rows, scores, row))
+        Recommended(int(model.item_ids[row]), score, float(predicted[row]))
         for row, score in candidates.mixed(model.item_ids, order, k, vectors=model.item_embeddings)
     )
     return RecommendationList(Path.SEEN, Method.TWO_TOWER, model.version, items)
@@ -269,7 +319,7 @@ def _unseen(
 ) -> RecommendationList:
     scores_by_average = model.item_embeddings @ weighted_average(model.item_embeddings, rows, scores)
     items = tuple(
-        Recommended(int(model.item_ids[row]), score, None, _because(model, rows, scores, row))
+        Recommended(int(model.item_ids[row]), score)
         for row, score in candidates.mixed(model.item_ids, scores_by_average, k, vectors=model.item_embeddings)
     )
     return RecommendationList(Path.UNSEEN, Method.WEIGHTED_AVERAGE, model.version, items)
@@ -291,7 +341,7 @@ def _nearest_cluster(
     order = np.full(len(barred), -np.inf)
     order[list(score_of)] = np.arange(len(score_of), 0, -1)
     items = tuple(
-        Recommended(int(model.item_ids[row]), score_of[row], None, _because(model, rows, scores, row))
+        Recommended(int(model.item_ids[row]), score_of[row])
         for row, _ in candidates.mixed(model.item_ids, order, k, vectors=model.item_embeddings)
     )
     return RecommendationList(Path.UNSEEN, chosen, model.version, items)
@@ -300,20 +350,16 @@ def _nearest_cluster(
 def _cold_start(candidates: Candidates, k: int) -> RecommendationList:
     anime = candidates.anime
     genres = anime.genres.astype(np.float32)
-    best = candidates.mixed(anime.ids, anime.weighted_scores, k, vectors=genres)
+    best = candidates.mixed(anime.ids, anime.weighted_scores, k, vectors=genres, franchises=anime.franchises)
     items = tuple(Recommended(int(anime.ids[row]), score) for row, score in best)
     return RecommendationList(Path.COLD_START, Method.POPULARITY, None, items)
 
 
-def _because(model: PaperModel, rows: np.ndarray, scores: np.ndarray, item: int) -> tuple[int, ...]:
-    """The rated anime that weigh most: the terms of the weighted average's dot product with the item, largest first."""
-    terms = scores * (model.item_embeddings[rows] @ model.item_embeddings[item])
+def _because(model: PaperModel, rows: np.ndarray, scores: np.ndarray, anime_id: int) -> tuple[int, ...]:
+    """Those of the rated `rows` that weigh most: terms of the weighted average's dot product with the anime."""
+    terms = scores * (model.item_embeddings[rows] @ model.item_embeddings[model.item_row(anime_id)])
     order = np.argsort(-terms, kind="stable")[:MAX_REASONS]
     return tuple(int(model.item_ids[rows[i]]) for i in order if terms[i] > 0)
-
-
-def _watched(statuses: Mapping[int, str]) -> list[int]:
-    return [anime for anime, status in statuses.items() if status in WATCHED]
 
 
 def _stays_out(status: str, controls: Controls) -> bool:
@@ -341,7 +387,7 @@ def _why_unavailable(method: Method, model: Model | None) -> str:
         needed = "trained model of the paper's family" if method in PAPER_METHODS else "published model"
         return f"Method {method} needs a {needed}, and there is none yet."
     if isinstance(model, HistoryTowers):
-        return f"Method {method} needs a rating or a watched anime that the model knows."
+        return f"Method {method} needs an anime that the model knows, rated or watched and not disliked."
     if method in (Method.KMEANS, Method.GMM) and model.kmeans is None:
         return (
             f"Method {method} needs clusters, and {model.version} was trained without. Train the paper's model again."

@@ -41,12 +41,17 @@ def genre(name: str = "Action") -> Genre:
     return Genre.objects.get_or_create(name=name, defaults={"slug": name.lower().replace(" ", "-")})[0]
 
 
+def _in_letters(number: int) -> str:
+    """A word of its own for each number: titles that differ by numerals alone are of one franchise."""
+    return "".join("abcdefghij"[int(digit)] for digit in str(number))
+
+
 def anime(name: str | None = None, *, genres: tuple[str, ...] = ("Action",), **fields: Any) -> Anime:
     number = next(_numbers)
     row = Anime.objects.create(
         **{
             "mal_id": number,
-            "name": name or f"Anime {number}",
+            "name": name or f"Anime {_in_letters(number)}",
             "type": AnimeType.TV,
             "episodes": 12,
             "score": 7.0,
@@ -147,12 +152,9 @@ def trained_model(
     return _trained(TrainingRun.Family.PAPER, arrays)
 
 
-def published_history_model(
-    item_embeddings: Mapping[int, Sequence[float]], *, franchises: Mapping[int, int] | None = None
-) -> TrainingRun:
-    """A history model with these vectors in both towers; anime that `franchises` leaves out have one each."""
+def published_history_model(item_embeddings: Mapping[int, Sequence[float]], *, rating_mean: float = 7.0) -> TrainingRun:
+    """A history model with these vectors in both towers, trained on ratings of this mean."""
     ids = sorted(item_embeddings)
-    own = {item: 1000 + place for place, item in enumerate(ids)}
     vectors = np.array([[*item_embeddings[i], 0.0] for i in ids], dtype=np.float32)
     zeros = np.zeros_like(vectors)
     model = HistoryModel.build(
@@ -161,8 +163,7 @@ def published_history_model(
         history_embeddings=vectors,
         short_history_embeddings=zeros,
         rating_counts=np.arange(len(ids), 0, -1),
-        franchises=np.array([(franchises or {}).get(i, own[i]) for i in ids]),
-        rating_head=RatingHead(7.0, np.zeros(len(ids), dtype=np.float32), zeros, zeros),
+        rating_head=RatingHead(rating_mean, np.zeros(len(ids), dtype=np.float32), zeros, zeros),
     )
     return _publish(_trained(TrainingRun.Family.HISTORY, model.to_arrays()))
 

@@ -70,22 +70,12 @@ def metrics(found: list[int], held_out: list[int]) -> dict[str, float]:
     return {f"{name}@{K}": round(float(values[f"{name}@{K}"][0]), 6) for name in METRICS}
 
 
-def franchises(anime: CatalogueArrays, models: list[published.Model]) -> NDArray[np.int64]:
-    """A number for each anime [n_anime], the same for those of one franchise: by a model that knows, else by title."""
-    for model in models:
-        if isinstance(model, published.HistoryTowers):
-            return anime.franchises(model.model.item_ids, model.model.franchises)
-    return anime.titles
-
-
-def of_known_franchise(
-    found: list[int], history: list[int], anime: CatalogueArrays, franchise: NDArray[np.int64]
-) -> list[int]:
+def of_known_franchise(found: list[int], history: list[int], anime: CatalogueArrays) -> list[int]:
     """Those of a list of whose franchise something is in the history."""
-    places = anime.positions(np.array(history, dtype=np.int64))
-    known = franchise[places[places >= 0]]
-    shown = franchise[anime.positions(np.array(found, dtype=np.int64))]
-    return [one for one, is_known in zip(found, np.isin(shown, known).tolist(), strict=True) if is_known]
+    numbers = anime.wide_franchises.numbers
+    shown = numbers[anime.positions(np.array(found, dtype=np.int64))]
+    is_known = np.isin(shown, numbers[anime.places(history)])
+    return [one for one, known in zip(found, is_known.tolist(), strict=True) if known]
 
 
 def _served(model: published.Model, k: int, anime: CatalogueArrays) -> Lists:

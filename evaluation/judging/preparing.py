@@ -35,7 +35,8 @@ def prepare(experiment: Experiment) -> None:
     """
     runs = list(experiment.runs.order_by("pk"))
     try:
-        models = [published.load(run) for run in runs]
+        for run in runs:
+            published.load(run)
         left_out = _left_out(runs)
     except (ArtifactError, KeyError) as error:
         raise ValueError(f"a model cannot be read: {error}") from error
@@ -47,12 +48,11 @@ def prepare(experiment: Experiment) -> None:
     if left_out is not None:
         ratings = ratings.select(~np.isin(ratings.user_ids, left_out)[ratings.users])
     makers = [lists.maker(one, experiment, ratings, anime) for one in contestants]
-    franchise = lists.franchises(anime, models)
     judgements: list[Judgement] = []
     for subject in people:
         reader = lists.Reader.of(subject)
         found = [(one, make(reader)) for one, make in zip(contestants, makers, strict=True)]
-        familiar = partial(lists.of_known_franchise, history=[*reader.ratings], anime=anime, franchise=franchise)
+        familiar = partial(lists.of_known_franchise, history=[*reader.ratings], anime=anime)
         judgements += _judgements(experiment, subject, found, familiar)
     with transaction.atomic():
         current = Experiment.objects.select_for_update(no_key=True).get(pk=experiment.pk)

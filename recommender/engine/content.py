@@ -1,18 +1,14 @@
 """What is known of an anime before anybody rated it, and how alike two anime are by it. Workers only: scikit-learn."""
 
 import html
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse import csgraph
 
 WORD = r"[^\W\d_]{2,}"
-#: Cosine of titles, squared, above which two anime are taken for one franchise.
-SAME_FRANCHISE = 0.4
 #: Below this a likeness of titles is chance, and storing it costs memory.
 LEAST_SIMILARITY = 0.01
 
@@ -45,7 +41,8 @@ class ItemContent:
 def title_similarity(titles: tuple[str, ...]) -> sparse.csr_matrix:
     """Squared cosine of the titles' words, weighted by how rare they are: sparse `[n_items, n_items]` float32.
 
-    Squaring keeps sequels, which share rare words, and lets go of titles that share a common one.
+    Squaring keeps sequels, which share rare words, and lets go of titles that share a common one. This likeness only
+    helps the training where ratings are few; whether two titles are of one franchise is for `titles` to say.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -61,21 +58,6 @@ def title_similarity(titles: tuple[str, ...]) -> sparse.csr_matrix:
     similarity.data[similarity.data < LEAST_SIMILARITY] = 0
     similarity.eliminate_zeros()
     return similarity
-
-
-def franchises(titles: tuple[str, ...], similarity: sparse.csr_matrix) -> NDArray[np.int32]:
-    """A number for each item `[n_items]`, the same for anime of one franchise: their titles begin with the same word
-    and are alike, directly or through others.
-
-    Args:
-        similarity: from `title_similarity`.
-    """
-    pairs = similarity.tocoo()
-    first = np.array([_first_word(title) for title in titles], dtype=object)
-    linked = (pairs.data >= SAME_FRANCHISE) & (first[pairs.row] == first[pairs.col]) & (first[pairs.row] != "")
-    graph = sparse.csr_matrix((np.ones(linked.sum()), (pairs.row[linked], pairs.col[linked])), shape=similarity.shape)
-    _, labels = csgraph.connected_components(graph, directed=False)
-    return np.asarray(labels, dtype=np.int32)
 
 
 def content_kernel(content: ItemContent, similarity: sparse.csr_matrix, rows: NDArray[Any]) -> NDArray[np.float32]:
@@ -113,8 +95,3 @@ def _indicators(names: tuple[tuple[str, ...], ...]) -> sparse.csr_matrix:
     rows, cols = np.array(entries, dtype=np.int64).reshape(-1, 2).T
     ones = np.ones(len(entries), dtype=np.float32)
     return sparse.csr_matrix((ones, (rows, cols)), shape=(len(names), max(len(columns), 1)))
-
-
-def _first_word(title: str) -> str:
-    words = re.findall(WORD, html.unescape(title).casefold())
-    return words[0] if words else ""

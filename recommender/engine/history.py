@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from recommender.engine import item_item, rating_head, warm_start
-from recommender.engine.content import ItemContent, content_kernel, franchises, title_similarity
+from recommender.engine.content import ItemContent, content_kernel, title_similarity
 from recommender.engine.history_config import HistoryConfig
 from recommender.engine.history_state import HistoryEpoch, Keeper, Params, State
 from recommender.engine.ratings import UNRATED, RatingMatrix
@@ -153,7 +153,6 @@ def train(
         history_embeddings=history_embeddings,
         short_history_embeddings=short_history_embeddings,
         rating_counts=counts,
-        franchises=franchises(content.titles, similarity),
         rating_head=head,
     )
 

@@ -49,7 +49,6 @@ class HistoryModel:
         short_history_embeddings: `[n_items, factors]`, what it adds besides, divided by the history's length squared;
             the last is 0.
         rating_counts: `[n_items]` int32, ratings of each item in training; 0 where the vectors come from content.
-        franchises: `[n_items]` int32, the same number for anime of one franchise.
         rating_head: predicts ratings.
     """
 
@@ -58,7 +57,6 @@ class HistoryModel:
     history_embeddings: Floats
     short_history_embeddings: Floats
     rating_counts: NDArray[np.int32]
-    franchises: NDArray[np.int32]
     rating_head: RatingHead
 
     @classmethod
@@ -70,7 +68,6 @@ class HistoryModel:
         history_embeddings: NDArray[Any],
         short_history_embeddings: NDArray[Any],
         rating_counts: NDArray[Any],
-        franchises: NDArray[Any],
         rating_head: RatingHead,
     ) -> Self:
         return cls(
@@ -79,7 +76,6 @@ class HistoryModel:
             np.ascontiguousarray(history_embeddings, dtype=np.float32),
             np.ascontiguousarray(short_history_embeddings, dtype=np.float32),
             np.asarray(rating_counts, dtype=np.int32),
-            np.asarray(franchises, dtype=np.int32),
             rating_head,
         )
 
@@ -91,7 +87,6 @@ class HistoryModel:
             "history_embeddings": self.history_embeddings.astype(np.float16),
             "short_history_embeddings": self.short_history_embeddings.astype(np.float16),
             "rating_counts": self.rating_counts,
-            "franchises": self.franchises,
             "rating_mean": np.array([self.rating_head.mean], dtype=np.float32),
             "rating_item_biases": self.rating_head.item_biases,
             "rating_embeddings": self.rating_head.embeddings.astype(np.float16),
@@ -113,7 +108,7 @@ class HistoryModel:
             embeddings=np.asarray(arrays["rating_embeddings"], dtype=np.float32),
             variances=np.asarray(arrays["rating_variances"], dtype=np.float32),
         )
-        names = ("item_ids", "item_embeddings", "history_embeddings", "rating_counts", "franchises")
+        names = ("item_ids", "item_embeddings", "history_embeddings", "rating_counts")
         short = arrays.get("short_history_embeddings")
         return cls.build(
             **{name: arrays[name] for name in names},

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recommender.engine.content import ItemContent, content_kernel, franchises, title_similarity
+from recommender.engine.content import ItemContent, content_kernel, title_similarity
 
 TITLES = (
     "Naruto",
@@ -21,18 +21,10 @@ CONTENT = ItemContent(
 )
 
 
-def test_titles_of_a_franchise_get_one_number_and_others_their_own():
-    numbers = franchises(TITLES, title_similarity(TITLES))
-    assert numbers[0] == numbers[1] == numbers[2]
-    assert numbers[3] == numbers[4]
-    assert len(set(numbers[[0, 3, 5, 6, 7]])) == 5
-
-
 def test_titles_without_a_common_word_are_not_alike():
     similarity = title_similarity(("Akira", "Monster", "12"))
     assert similarity.shape == (3, 3)
     assert similarity.nnz == 0
-    assert len(set(franchises(("Akira", "Monster", "12"), similarity))) == 3
 
 
 def test_the_kernel_counts_title_then_genre_then_type():

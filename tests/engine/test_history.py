@@ -79,7 +79,6 @@ def test_an_anime_without_ratings_is_found_by_title_and_by_genre(model):
     assert SEQUEL not in of_another
     row = model.rows(np.array([SEQUEL]))[0]
     assert model.rating_counts[row] == 0
-    assert model.franchises[row] == model.franchises[PER_TASTE]
 
 
 def test_an_empty_history_ranks_by_popularity(model):

@@ -38,7 +38,6 @@ def model():
         history_embeddings=inputs[0],
         short_history_embeddings=5 * inputs[1],
         rating_counts=np.arange(N_ITEMS),
-        franchises=np.arange(N_ITEMS) // 2,
         rating_head=head,
     )
 
@@ -84,7 +83,6 @@ def test_the_artifact_keeps_the_ranking(model, tmp_path):
     np.testing.assert_allclose(
         predict_ratings(back, history, np.array([9, 4])), predict_ratings(model, history, np.array([9, 4])), atol=2e-2
     )
-    np.testing.assert_array_equal(back.franchises, model.franchises)
 
 
 def test_ids_are_found_and_unknown_ones_are_not(model):
@@ -129,7 +127,6 @@ def test_the_rating_head_predicts_better_than_biases():
             history_embeddings=np.zeros((40, 2)),
             short_history_embeddings=np.zeros((40, 2)),
             rating_counts=np.zeros(40),
-            franchises=np.zeros(40),
             rating_head=head,
         )
         predicted = np.stack(

@@ -181,3 +181,34 @@ def test_diversity_equals_a_slow_reference(case, k, block, monkeypatch):
     for user, row in enumerate(shown(lists, k)):
         assert by_genre[user] == pytest.approx(mean_over_pairs(row, genre_distance), abs=1e-6)
         assert by_embedding[user] == pytest.approx(mean_over_pairs(row, cosine_distance), abs=1e-9)
+
+
+def test_liking_counts_what_was_rated_at_or_above_the_own_mean():
+    # The mean of the first user is 7: items 1 (9) and 2 (7) were liked, 3 (6) and 4 (2) disliked, 5 (6.5) neither.
+    lists = np.array([[3, 1, 0, 4, 2], [0, 1, 2, -1, -1], [6, 7, 8, 9, 10]])
+    held_out = (np.array([0, 5, 6, 6]), np.array([1, 2, 3, 4, 5, 0]))
+    ratings = np.array([9, 7, 6, 2, 6.5, 3])
+    found = metrics.liking(lists, held_out, ratings, np.array([7.0, 8.0, 8.0]), ks=(2, 5))
+    top = 1 + 1 / np.log2(3)
+    assert found["liking_ndcg@2"][0] == pytest.approx((1 / np.log2(3)) / top)
+    assert found["liking_ndcg@5"][0] == pytest.approx((1 / np.log2(3) + 1 / np.log2(6)) / top)
+    assert found["liking_recall@2"][0] == 0.5
+    assert found["liking_recall@5"][0] == 1
+    assert found["disliked@2"].tolist() == [0.5, 0.5, 0]
+    assert found["disliked@5"].tolist() == [0.4, 0.2, 0]
+    # Who liked nothing of what was held out says nothing of liking.
+    assert np.isnan(found["liking_ndcg@5"]).tolist() == [False, True, True]
+
+
+def test_one_liked_item_at_the_top_is_a_perfect_list():
+    held_out = (np.array([0, 2]), np.array([4, 5]))
+    found = metrics.liking(np.array([[4, 5]]), held_out, np.array([10, 1]), np.array([6.0]), ks=(1, 10))
+    assert found["liking_ndcg@10"].tolist() == found["liking_ndcg@1"].tolist() == [1]
+    assert found["disliked@1"].tolist() == [0]
+    assert found["disliked@10"].tolist() == [0.1]  # a short list is divided by k all the same
+
+
+def test_the_mean_of_all_ratings_is_what_they_are_compared_with():
+    indptr, ratings = np.array([0, 3, 5, 5, 6]), np.array([10, 8, 3, 1, 1, 9])
+    # One score for everything, and no rating: the mean of everybody.
+    assert metrics.personal_means(indptr, ratings, 7.8).tolist() == [7, 7.8, 7.8, 7.8]

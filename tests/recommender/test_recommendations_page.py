@@ -24,7 +24,7 @@ def shelf() -> dict[str, Anime]:
         "Bright": {"genres": ("Comedy",), "type": "Movie", "episodes": 1},
         "Calm": {"genres": ("Drama", "Comedy"), "episodes": 50, "score": 9.0},
         "Deep": {"genres": ("Horror",), "aired_from": date(2015, 1, 1)},
-        "Deep: Return": {"genres": ("Horror",), "aired_from": date(2017, 1, 1)},
+        "Deep OVA": {"type": "OVA", "genres": ("Horror",), "aired_from": date(2017, 1, 1)},
         "Mine": {"genres": ("Sports",)},
         "Adult": {"genres": (ADULT_GENRE,)},
     }
@@ -48,7 +48,7 @@ def names(client: Client, query: str = "") -> set[str]:
     ("query", "expected"),
     [
         ("", {"Alone", "Bright", "Calm", "Deep"}),
-        ("?sequels=on", {"Alone", "Bright", "Calm", "Deep", "Deep: Return"}),
+        ("?sequels=on", {"Alone", "Bright", "Calm", "Deep", "Deep OVA"}),
         ("?genre=drama", {"Alone", "Calm"}),
         ("?genre=drama&genre=comedy", {"Calm"}),
         ("?without=drama&without=horror", {"Bright"}),
@@ -133,8 +133,8 @@ def test_a_taste_near_mine_is_of_people_who_agree(member: Client, user: User, sh
     factories.rating(user, shelf["Alone"], 8)
     mine = {shelf[name].pk: 9 for name in ("Mine", "Deep", "Alone")}
     for _ in range(LEAST_PEOPLE):
-        factories.member({**mine, shelf["Deep: Return"].pk: 9, shelf["Calm"].pk: 10, shelf["Adult"].pk: 10})
+        factories.member({**mine, shelf["Deep OVA"].pk: 9, shelf["Calm"].pk: 10, shelf["Adult"].pk: 10})
     factories.member({**mine, shelf["Bright"].pk: 10})
     rows = {shelf.key: shelf.cards for shelf in member.get("/recommendations/rows/").context["shelves"]}
-    assert {card.anime.name for card in rows["near"]} == {"Calm", "Deep: Return"}
+    assert {card.anime.name for card in rows["near"]} == {"Calm", "Deep OVA"}
     assert loved_nearby({shelf["Mine"].pk: 10}, known=(), version="") == []

@@ -23,9 +23,9 @@ def test_a_franchise_stands_in_the_order_in_which_it_aired() -> None:
     undated = factories.anime("Zeta Saga Specials")
     factories.anime("Zeta Saga: Nights", genres=(ADULT_GENRE,), aired_from=date(2002, 1, 1))
     factories.anime("Another", aired_from=date(2003, 1, 1))
-    found = related.franchise(catalogue(), None, second.pk, shows_adult=False)
+    found = related.franchise(catalogue(), second.pk, shows_adult=False)
     assert found == (first.pk, second.pk, third.pk, undated.pk)
-    assert len(related.franchise(catalogue(), None, second.pk, shows_adult=True)) == 5
+    assert len(related.franchise(catalogue(), second.pk, shows_adult=True)) == 5
 
 
 def test_content_is_alike_by_the_rarer_genres_and_never_adult() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from recsite import embedded
 from recsite.server.worker import WaitressWorker
-from tests.processes import wait_until, web_server
+from tests.processes import web_server
 
 HEAVY = ("flax", "jax", "jaxlib", "openai", "optax", "pandas", "sklearn")
 
