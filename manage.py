@@ -3,7 +3,7 @@
 
 import sys
 
-from recsite import local
+from recsite.local import command_line
 
 if __name__ == "__main__":
-    local.main(sys.argv)
+    command_line.main(sys.argv)

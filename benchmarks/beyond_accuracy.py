@@ -11,16 +11,17 @@ from scipy import sparse
 from benchmarks.peers.towers import paper_prepared
 from benchmarks.quality import DATA, load, split
 from benchmarks.results import write_result
-from evaluation import metrics
-from recommender.engine import history, rating_head
-from recommender.engine.config import PaperConfig
-from recommender.engine.history_config import HistoryConfig
+from evaluation.offline import metrics
+from recommender.engine.history import rating_head
+from recommender.engine.history import training as history_training
+from recommender.engine.history.config import HistoryConfig
+from recommender.engine.history.model import SHRINKAGE, HistoryModel, predict_ratings, user_vectors
+from recommender.engine.paper.config import PaperConfig
+from recommender.engine.paper.training import train as train_paper
 from recommender.engine.ratings import UNRATED
 from recommender.engine.reranking import rerank
 from recommender.engine.retrieval import top_k
 from recommender.engine.titles import strict_franchises
-from recommender.engine.towers import SHRINKAGE, HistoryModel, predict_ratings, user_vectors
-from recommender.engine.training import train as train_paper
 
 CANDIDATES = 200
 CONTROLS = (0.1, 0.2, 0.3, 0.5, 0.7)
@@ -118,7 +119,7 @@ def new_anime(interactions, content):
     is_new[rng.permutation(len(is_new))[: len(is_new) // 10]] = True
     new_ids = task.item_ids[is_new]
     seen = ~np.isin(task.interactions.item_ids, new_ids)[task.interactions.items]
-    model = history.train(task.interactions.select(seen), content, HistoryConfig())
+    model = history_training.train(task.interactions.select(seen), content, HistoryConfig())
     columns = model.rows(task.item_ids)
     known = task.fold_in[:n] @ sparse.diags((~is_new).astype(np.float32))
     known.eliminate_zeros()
@@ -150,7 +151,7 @@ def controls(interactions, content, seed):
     """NDCG@10, diversity and novelty of the lists for each setting of the controls, with and without franchises."""
     task, relevant = split(interactions, content, seed)
     n = task.fold_in.shape[0] // 2
-    trained = history.train(task.interactions, content, HistoryConfig())
+    trained = history_training.train(task.interactions, content, HistoryConfig())
     model = HistoryModel.from_arrays(trained.to_arrays())
     columns = model.rows(task.item_ids)
     fold_in = task.fold_in[:n]

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.results import write_result
-from evaluation.dataset import read_folder
-from evaluation.methods import by_score, top_of
-from evaluation.protocol import Histories, run, split_in_half
-from evaluation.reproduction import held_out_histories
+from evaluation.offline.dataset import read_folder
+from evaluation.offline.protocol import Histories, run, split_in_half
+from evaluation.paper.methods import by_score, top_of
+from evaluation.paper.reproduction import held_out_histories
+from recommender.engine.paper.preparation import prepare
 from recommender.engine.popularity import PRIOR_QUANTILE, bayesian_average, interaction_counts, paper_weighted_score
-from recommender.engine.preparation import prepare
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "anime"
 STRENGTHS = (1, 3, 10, 30, 100, 300)

@@ -90,7 +90,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         os.environ["VAR_DIR"] = str(folder / "var")
-        from recsite import embedded
+        from recsite.local import embedded
 
         rows = generate(folder, arguments.rows)
         embedded.ensure(["postgres"])

@@ -14,15 +14,16 @@ import numpy as np
 
 from benchmarks.quality import DATA, ROOT, load, split
 from benchmarks.results import write_result
-from evaluation import metrics
-from evaluation.statistics import bootstrap_interval, paired_bootstrap
-from recommender.engine import dislikes, history
+from evaluation.offline import metrics
+from evaluation.offline.statistics import bootstrap_interval, paired_bootstrap
+from recommender.engine import dislikes
 from recommender.engine.artifact import load_artifact, write_artifact
-from recommender.engine.history_config import HistoryConfig
+from recommender.engine.history import training as history_training
+from recommender.engine.history.config import HistoryConfig
+from recommender.engine.history.model import FAMILY, HistoryModel, user_vectors
 from recommender.engine.reranking import rerank
 from recommender.engine.retrieval import top_k
 from recommender.engine.titles import strict_franchises, wide_franchises
-from recommender.engine.towers import FAMILY, HistoryModel, user_vectors
 
 KEPT = ROOT / "var" / "liking"
 METRICS = ("liking_ndcg@10", "ndcg@10", "disliked@10")
@@ -39,7 +40,7 @@ def served_model(directory, task, *, again):
         shutil.rmtree(path, ignore_errors=True)
     if not path.exists():
         config = HistoryConfig()
-        trained = history.train(task.interactions, task.content, config)
+        trained = history_training.train(task.interactions, task.content, config)
         arrays = trained.to_arrays()
         fingerprint = task.interactions.fingerprint()
         write_artifact(path, family=FAMILY, arrays=arrays, config=config.to_dict(), fingerprint=fingerprint, metrics={})

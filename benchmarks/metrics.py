@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from benchmarks.results import write_result
-from evaluation import metrics
+from evaluation.offline import metrics
 
 KS = (10, 100)
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from benchmarks.generated import kaggle_sized
 from benchmarks.results import write_result
-from recommender.engine.preparation import prepare
+from recommender.engine.paper.preparation import prepare
 from recommender.engine.ratings import RatingMatrix
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "anime" / "rating.csv"

@@ -20,8 +20,8 @@ from scipy import sparse
 
 from benchmarks.peers import METHODS, Task
 from benchmarks.results import RESULTS, write_result
-from evaluation import metrics, statistics
-from recommender.engine.content import ItemContent
+from evaluation.offline import metrics, statistics
+from recommender.engine.history.content import ItemContent
 from recommender.engine.ratings import UNRATED, RatingMatrix
 from recommender.engine.retrieval import top_k
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import RESULTS
-from catalog.charts import Series, Text, line_chart
+from common.charts import Series, Text, line_chart
 
 PAGE = RESULTS.parent.parent / "docs" / "benchmarks.md"
 IMAGES = PAGE.parent / "images"

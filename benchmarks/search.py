@@ -15,7 +15,7 @@ os.environ.update(DJANGO_SETTINGS_MODULE="recsite.settings", SECRET_KEY="benchma
 django.setup()
 
 from benchmarks.results import write_result  # noqa: E402
-from catalog.importing import demo  # noqa: E402
+from catalog.datasets import demo  # noqa: E402
 from catalog.search import Titles, plainly  # noqa: E402
 from tests.catalog.test_search import TYPED  # noqa: E402
 

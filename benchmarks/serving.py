@@ -10,9 +10,9 @@ person after another.
 import argparse
 import time
 
-from recsite import embedded, local
+from recsite.local import command_line, embedded
 
-local.set_defaults()
+command_line.set_defaults()
 embedded.ensure()
 
 import django  # noqa: E402
@@ -26,10 +26,12 @@ from scipy import sparse  # noqa: E402
 from threadpoolctl import threadpool_limits  # noqa: E402
 
 from benchmarks.results import write_result  # noqa: E402
-from recommender import published, serving  # noqa: E402
-from recommender.catalogue import catalogue  # noqa: E402
 from recommender.engine.ratings import UNRATED  # noqa: E402
-from recommender.snapshot import load_ratings  # noqa: E402
+from recommender.runs.snapshot import load_ratings  # noqa: E402
+from recommender.serving import lists  # noqa: E402
+from recommender.serving.anime_arrays import catalogue  # noqa: E402
+from recommender.serving.models import published  # noqa: E402
+from recommender.serving.models.history import HistoryTowers  # noqa: E402
 
 K = 20
 
@@ -40,7 +42,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
     model, anime, interactions = published.published_model(), catalogue(), load_ratings()
-    if not isinstance(model, published.HistoryTowers):
+    if not isinstance(model, HistoryTowers):
         raise SystemExit("no history model is published here: run `make run DATASET=../shared/data/anime` first")
     rated = interactions.select(interactions.ratings != UNRATED)
     shape = (rated.n_users, rated.n_items)
@@ -59,7 +61,7 @@ def main():
         ratings.append(dict(zip(ids.tolist(), rated.ratings[own].tolist(), strict=True)))
 
     def ours(place):
-        return serving.recommend_for_ratings(ratings[place], k=K, model=model, anime=anime)
+        return lists.recommend_for_ratings(ratings[place], k=K, model=model, anime=anime)
 
     def of_als(place):
         return als.recommend(0, rows[place], N=K, recalculate_user=True)

@@ -18,11 +18,11 @@ import pandas as pd
 
 from benchmarks.generated import kaggle_sized
 from benchmarks.results import write_result
-from recommender.engine.config import PaperConfig
-from recommender.engine.paper import PaperTwoTower, mean_squared_error
-from recommender.engine.preparation import prepare
+from recommender.engine.paper.config import PaperConfig
+from recommender.engine.paper.model import PaperTwoTower, mean_squared_error
+from recommender.engine.paper.preparation import prepare
+from recommender.engine.paper.training import train
 from recommender.engine.ratings import RatingMatrix
-from recommender.engine.training import train
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "anime" / "rating.csv"
 

@@ -13,13 +13,14 @@ import numpy as np
 
 from benchmarks.quality import DATA, load
 from benchmarks.results import write_result
-from evaluation import metrics
-from evaluation.split import split
-from recommender.engine import history, warm_start
-from recommender.engine.history_config import HistoryConfig
+from evaluation.offline import metrics
+from evaluation.offline.split import split
+from recommender.engine.history import training as history_training
+from recommender.engine.history import warm_start
+from recommender.engine.history.config import HistoryConfig
+from recommender.engine.history.model import user_vectors
 from recommender.engine.holdout import held_out_users
 from recommender.engine.retrieval import top_k
-from recommender.engine.towers import user_vectors
 
 NEW_SHARE = 0.05
 
@@ -43,15 +44,15 @@ def main():
     item_ids = np.sort(content.item_ids)
     trial = split(interactions, held_out, item_ids, seed=0, n_users=500).trial
     config = HistoryConfig()
-    before = history.train(yesterday, content, config)
+    before = history_training.train(yesterday, content, config)
     if not warm_start.can_continue(before, today, config):
         raise SystemExit("the model of yesterday may not be continued")
     seconds, quality = [], []
     for _ in range(options.repeats):
         began = time.perf_counter()
-        cold = history.train(today, content, config)
+        cold = history_training.train(today, content, config)
         middle = time.perf_counter()
-        warm = history.train(today, content, warm_start.shortened(config), begin_with=before)
+        warm = history_training.train(today, content, warm_start.shortened(config), begin_with=before)
         seconds.append((time.perf_counter() - middle) / (middle - began))
         quality.append(float(ndcg(warm, trial, item_ids) / ndcg(cold, trial, item_ids)))
     figures = [

@@ -15,14 +15,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 
-from catalog.importing.models import ImportJob
+from catalog.datasets.models import ImportJob
 from catalog.models import ADULT_GENRE, Anime, ApiToken, Dataset, Genre, ListEntry, Member, Rating, User
-from common.admin import AuditedAdmin
+from common.admin import AuditedAdmin, ReadOnlyAdmin
 
 admin.site.site_header = admin.site.site_title = settings.SITE_NAME
 # The site's own log-in, and with it the limits on how often one may try.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-
 
 # A stolen session of staff must not be enough to take over accounts, or to give rights away.
 _asks_again = method_decorator(reauthentication_required(allow_get=True))
@@ -140,18 +139,8 @@ class ListEntryAdmin(_ByUserAndAnime):
     list_filter = ["status"]
 
 
-class _ReadOnly(AuditedAdmin):
-    """What a data set brought is not edited by hand: the next load would undo it."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(ApiToken)
-class ApiTokenAdmin(_ReadOnly):
+class ApiTokenAdmin(ReadOnlyAdmin):
     """Staff see whose they are and may revoke them; nobody sees a token again."""
 
     list_display = ["name", "user", "scope", "created", "expiry"]
@@ -162,7 +151,7 @@ class ApiTokenAdmin(_ReadOnly):
 
 
 @admin.register(Dataset)
-class DatasetAdmin(_ReadOnly):
+class DatasetAdmin(ReadOnlyAdmin):
     list_display = ["name", "is_simulated", "member_count", "interaction_count", "rating_count", "loaded_at"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Dataset | None = None) -> bool:
@@ -176,7 +165,7 @@ class DatasetAdmin(_ReadOnly):
 
 
 @admin.register(ImportJob)
-class ImportJobAdmin(_ReadOnly):
+class ImportJobAdmin(ReadOnlyAdmin):
     """What programs of staff asked for through the API, and what came of it."""
 
     list_display = ["source", "name", "state", "started_by", "created_at", "finished_at"]
@@ -189,7 +178,7 @@ class ImportJobAdmin(_ReadOnly):
 
 
 @admin.register(Member)
-class MemberAdmin(_ReadOnly):
+class MemberAdmin(ReadOnlyAdmin):
     list_display = ["external_id", "dataset", "interactions"]
     list_filter = ["dataset"]
     list_select_related = ["dataset"]

@@ -17,7 +17,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from knox.models import AbstractAuthToken
 
-from catalog.importing.models import ImportJob  # noqa: F401  where Django looks for models
+from catalog.datasets.models import ImportJob  # noqa: F401  where Django looks for models
 
 ADULT_GENRE = "Hentai"
 MIN_SCORE, MAX_SCORE = 1, 10

@@ -13,7 +13,7 @@ RESENT_MESSAGE_EXPIRES_S = 120
 @shared_task(soft_time_limit=3600, time_limit=3660)
 def import_dataset(job_id: int) -> None:
     """Load a data set. Safe to send twice: one worker holds a job, and one that has ended stays."""
-    from catalog.importing import jobs
+    from catalog.datasets import jobs
 
     jobs.execute(job_id)
 
@@ -26,7 +26,7 @@ def send_import(job_id: int, **options: Any) -> None:
 @shared_task
 def resume_interrupted_imports() -> None:
     """Send again what no worker holds: a killed worker's import, or one whose message was lost."""
-    from catalog.importing import jobs
+    from catalog.datasets import jobs
 
     for job_id in jobs.interrupted():
         send_import(job_id, expires=RESENT_MESSAGE_EXPIRES_S)

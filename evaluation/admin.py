@@ -14,14 +14,15 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from common.admin import AuditedAdmin
-from evaluation import pictures, reports, services
-from evaluation.glossary import INTERVAL, RELEVANT
-from evaluation.judging import admin as judging_admin  # noqa: F401  registers itself
-from evaluation.judging import review_admin  # noqa: F401  registers itself
+from evaluation.judging.admin import experiments as judging_admin  # noqa: F401  registers itself
+from evaluation.judging.admin import reviews  # noqa: F401  registers itself
 from evaluation.models import Evaluation, PaperReport
-from evaluation.report import render_findings
-from evaluation.run_keys import BASELINE, MAIN
-from recommender.admin import TrainingRunAdmin
+from evaluation.offline.glossary import INTERVAL, RELEVANT
+from evaluation.paper import services as paper_services
+from evaluation.paper.report_page import render_findings
+from evaluation.runs import charts, services
+from evaluation.runs.keys import BASELINE, MAIN
+from recommender.admin.training_runs import TrainingRunAdmin
 from recommender.models import TrainingRun
 
 #: Runs that are compared on one page.
@@ -57,7 +58,7 @@ class EvaluatedRunAdmin(TrainingRunAdmin):
         made = []
         for run in queryset:
             try:
-                made.append(reports.request_report(run))
+                made.append(paper_services.request_report(run))
                 self.message_user(request, _("The report of %(run)s is queued.") % {"run": run}, messages.SUCCESS)
             except ValueError as error:
                 self.message_user(request, str(error), messages.ERROR)
@@ -71,7 +72,7 @@ class EvaluatedRunAdmin(TrainingRunAdmin):
         if not done:
             return "-"
         last = max(done, key=lambda one: (one.finished_at, one.pk))
-        return _link(last, pictures.cell(last, MAIN, "ndcg@10"))
+        return _link(last, charts.cell(last, MAIN, "ndcg@10"))
 
 
 @admin.register(Evaluation)
@@ -136,8 +137,8 @@ class EvaluationAdmin(AuditedAdmin):
             "opts": self.opts,
             "title": _("Evaluations compared"),
             "rows": [(one, *_cells(one), _difference(one, chosen[0])) for one in chosen],
-            "charts": pictures.pictures(chosen),
-            "legend": pictures.legend(chosen),
+            "charts": charts.pictures(chosen),
+            "legend": charts.legend(chosen),
             "interval": INTERVAL,
         }
         return render(request, "admin/evaluation/evaluation/compare.html", context)
@@ -171,11 +172,11 @@ class EvaluationAdmin(AuditedAdmin):
 
     @admin.display(description=_("NDCG@10 as served"))
     def ndcg(self, evaluation: Evaluation) -> str:
-        return pictures.cell(evaluation, MAIN, "ndcg@10")
+        return charts.cell(evaluation, MAIN, "ndcg@10")
 
     @admin.display(description=_("NDCG@10 of popularity"))
     def popularity(self, evaluation: Evaluation) -> str:
-        return pictures.cell(evaluation, BASELINE, "ndcg@10")
+        return charts.cell(evaluation, BASELINE, "ndcg@10")
 
 
 @admin.register(PaperReport)
@@ -226,9 +227,9 @@ def _report_context(report: PaperReport) -> dict[str, Any]:
 def _found_context(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "evaluation": evaluation,
-        "tables": pictures.tables(evaluation),
-        "charts": pictures.pictures([evaluation]),
-        "legend": pictures.legend([evaluation]),
+        "tables": charts.tables(evaluation),
+        "charts": charts.pictures([evaluation]),
+        "legend": charts.legend([evaluation]),
         "differences": [{**row, "title": _title(evaluation, row["key"])} for row in evaluation.differences],
         "notes": (RELEVANT, INTERVAL),
     }
@@ -240,7 +241,7 @@ def _title(evaluation: Evaluation, key: str) -> str:
 
 
 def _cells(evaluation: Evaluation) -> tuple[str, ...]:
-    return tuple(pictures.cell(evaluation, MAIN, metric) for metric in ("ndcg@10", "map@10", "recall@100"))
+    return tuple(charts.cell(evaluation, MAIN, metric) for metric in ("ndcg@10", "map@10", "recall@100"))
 
 
 def _difference(one: Evaluation, first: Evaluation) -> str:

@@ -8,12 +8,12 @@ from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog.api_me import IDEMPOTENCY_KEY
-from catalog.api_requests import revalidated
-from catalog.api_staff import StaffViewSet
-from common.idempotency import idempotent
-from evaluation import services
+from catalog.api.me import IDEMPOTENCY_KEY
+from catalog.api.staff import StaffViewSet
+from common.api.idempotency import idempotent
+from common.api.requests import revalidated
 from evaluation.models import Evaluation
+from evaluation.runs import services
 from recommender.models import TrainingRun
 
 VIEW, EVALUATE = "evaluation.view_evaluation", "evaluation.evaluate"

@@ -7,8 +7,8 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, models, transaction
 from django.utils import timezone
 
+from common import locks
 from evaluation.models import Job
-from recommender import locks
 
 logger = logging.getLogger(__name__)
 

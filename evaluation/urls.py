@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from evaluation.judging import review_views
+from evaluation.judging.review import views as review_views
 
 urlpatterns = [
     path("review/", review_views.queues, name="reviews"),

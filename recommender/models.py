@@ -32,7 +32,7 @@ class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
 class TrainingRun(models.Model):
     """One training of one model: who asked for it, how it goes, and what came of it.
 
-    The states and the moves between them are in `recommender.lifecycle`; nothing else changes `state`. The
+    The states and the moves between them are in `recommender.runs.lifecycle`; nothing else changes `state`. The
     published pointer is the state itself: the database admits one run in state PUBLISHED.
     """
 
@@ -214,7 +214,7 @@ class TrainingRun(models.Model):
 
 
 class RunLog(models.Model):
-    """One line of what a run's worker logged. `recommender.run_logs` writes them, and drops the oldest."""
+    """One line of what a run's worker logged. `recommender.runs.logs` writes them, and drops the oldest."""
 
     run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="log")
     created_at = models.DateTimeField(_("when"), default=timezone.now)

@@ -3,9 +3,10 @@
 from celery import current_app, shared_task
 from django.conf import settings
 
-from common import queue
-from recommender import cleaning, locks, popularity, workers
+from common import locks, queue
 from recommender.models import TrainingRun
+from recommender.runs import cleaning, workers
+from recommender.serving import site_scores
 
 MESSAGE_EXPIRES_S = 24 * 3600
 #: One that repeats another is soon worthless: the next repetition comes within half a minute.
@@ -17,7 +18,7 @@ def train(run_id: int) -> None:
     """Bring a run to a model on disk, and have it evaluated. Safe to send twice: one worker holds a run at a time,
     and an ended run is left alone."""
     workers.bound_threads(settings.TRAINING_THREADS)
-    from recommender import pipeline  # brings in the engine, which a web process that only enqueues never needs
+    from recommender.runs import pipeline  # brings in the engine, which a web process that only enqueues never needs
 
     pipeline.execute(run_id)
     run = TrainingRun.objects.unfinished().filter(pk=run_id).first()
@@ -44,7 +45,7 @@ def resume_interrupted_runs() -> None:
 @shared_task
 def retrain_nightly() -> None:
     """Train again when there is anything new to learn from."""
-    from recommender import schedules
+    from recommender.runs import schedules
 
     schedules.retrain(TrainingRun.Cause.NIGHTLY)
 
@@ -52,7 +53,7 @@ def retrain_nightly() -> None:
 @shared_task
 def retrain_when_grown(ratings: int = 1000, percent: float = 5) -> None:
     """Train again when that many interactions are new, or that many for each hundred there were."""
-    from recommender import schedules
+    from recommender.runs import schedules
 
     schedules.retrain(TrainingRun.Cause.GROWTH, least_new=ratings, least_percent=percent)
 
@@ -66,12 +67,12 @@ def clean_up(keep_last: int = 5, keep_published: int = 3) -> None:
 @shared_task
 def forget_old_lists() -> None:
     """Delete served lists that no report asks about any more."""
-    from recommender import measuring
+    from recommender.serving import outcomes
 
-    measuring.forget_old()
+    outcomes.forget_old()
 
 
 @shared_task
 def refresh_popularity() -> None:
     """Take the site's own ratings into the scores that lists for newcomers are made by."""
-    popularity.refresh()
+    site_scores.refresh()

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from recommender import related_views, row_views, views
+from recommender.views import pages
+from recommender.views import related as related_views
+from recommender.views import rows as row_views
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("recommendations/", views.recommendations, name="recommendations"),
+    path("", pages.home, name="home"),
+    path("recommendations/", pages.recommendations, name="recommendations"),
     path("recommendations/rows/", row_views.rows, name="recommendation-rows"),
     path("anime/<int:mal_id>/similar/", related_views.similar_anime, name="anime-similar"),
 ]

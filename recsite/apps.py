@@ -6,9 +6,10 @@ class RecsiteConfig(AppConfig):
     name = "recsite"
 
     def ready(self) -> None:
-        from recsite import checks, task_metrics  # noqa: F401  they register what they hold
+        from recsite import checks  # noqa: F401  they register what they hold
+        from recsite.observability import task_metrics  # noqa: F401  they register what they hold
 
         if settings.TRACED:
-            from recsite import tracing  # brings what a process that is not traced need not load
+            from recsite.observability import tracing  # brings what a process that is not traced need not load
 
             tracing.start()

@@ -10,7 +10,7 @@ from django.views import defaults
 from kombu.exceptions import OperationalError as BrokerError
 from redis import exceptions as valkey
 
-from recsite.problems import problem, too_many_parameters
+from recsite.api.problems import problem, too_many_parameters
 
 #: PostgreSQL or Valkey cannot be reached, or takes no more: the same request can succeed later.
 STORE_ERRORS = (

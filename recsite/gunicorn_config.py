@@ -32,7 +32,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="recsite-metric
 
 def on_starting(server: Any) -> None:
     """gunicorn logs what it cannot read: without queries and the addresses of people."""
-    from recsite.logs import WithoutAddresses
+    from recsite.observability.logs import WithoutAddresses
 
     logging.getLogger("gunicorn.error").addFilter(WithoutAddresses())
 

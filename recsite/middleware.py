@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 
+from recsite.api.problems import NOT_VALID, problem
 from recsite.errors import bad_request, is_for_api
-from recsite.problems import NOT_VALID, problem
 
 #: Characters of an address of the API. gunicorn takes a request line of 8,190 bytes, and answers a longer one itself,
 #: with a page.

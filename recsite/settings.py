@@ -12,7 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from recsite import embedded, logs
+from recsite.local import embedded
+from recsite.observability import logs
 
 # Lets annotations such as ModelAdmin[Anime] stand in code that runs, not only in what mypy reads.
 django_stubs_ext.monkeypatch()
@@ -110,7 +111,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # First and last, so that what it measures is all that a request takes.
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    "recsite.logs.RequestLog",
+    "recsite.observability.logs.RequestLog",
     # Before all that reads a form.
     "recsite.incoming.BodyLimit",
     "django.middleware.security.SecurityMiddleware",
@@ -176,10 +177,10 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
-ACCOUNT_ADAPTER = "catalog.accounts.AccountAdapter"
+ACCOUNT_ADAPTER = "catalog.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
-ACCOUNT_FORMS = {"add_email": "catalog.account_forms.ChangeEmailForm", "signup": "catalog.account_forms.SignupForm"}
+ACCOUNT_FORMS = {"add_email": "catalog.accounts.forms.ChangeEmailForm", "signup": "catalog.accounts.forms.SignupForm"}
 # Nobody has to wait for a mail, so that a site without mail works too. Several accounts may therefore name one address,
 # until one of them verifies it; so the sign-up form need not tell whether an address has an account.
 ACCOUNT_EMAIL_VERIFICATION = "optional"
@@ -238,7 +239,7 @@ CONTENT_SECURITY_POLICY = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 # The first one ends what is too large, whoever sends it.
 FILE_UPLOAD_HANDLERS = [
-    "catalog.exchange.upload.UploadLimit",
+    "catalog.watchlists.upload.UploadLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
@@ -248,15 +249,15 @@ FILE_UPLOAD_HANDLERS = [
 REST_FRAMEWORK = {
     # The first says how to sign in (WWW-Authenticate), and so makes a request without credentials a 401.
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "catalog.api_auth.TokenAuthentication",
+        "catalog.api.auth.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "catalog.api_auth.InScope"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "catalog.api.auth.InScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["catalog.api_requests.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["common.api.requests.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "EXCEPTION_HANDLER": "recsite.problems.problem_details",
-    "DEFAULT_SCHEMA_CLASS": "recsite.schema.ProblemSchema",
+    "EXCEPTION_HANDLER": "recsite.api.problems.problem_details",
+    "DEFAULT_SCHEMA_CLASS": "recsite.api.schema.ProblemSchema",
     "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.NamespaceVersioning",
     "DEFAULT_THROTTLE_CLASSES": [
         "rest_framework.throttling.AnonRateThrottle",

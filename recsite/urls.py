@@ -3,8 +3,9 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from catalog import account_views
-from recsite import dashboard, health, metrics, views
+from catalog.accounts import views as account_views
+from recsite import views
+from recsite.observability import dashboard, health, metrics
 
 urlpatterns = [
     path("", include("recommender.urls")),
@@ -14,7 +15,7 @@ urlpatterns = [
     path("accounts/signup/", account_views.signup, name="account_signup"),
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
-    path("api/", include("recsite.api")),
+    path("api/", include("recsite.api.urls")),
     path("admin/dashboard/", dashboard.view, name="admin-dashboard"),
     path("admin/", admin.site.urls),
     path("offline/", views.offline, name="offline"),

@@ -10,7 +10,8 @@ from pytest_django import Settings
 
 from catalog.models import User
 from common import valkey
-from recommender import catalogue, interleaving, published
+from recommender.serving import anime_arrays, interleaving
+from recommender.serving.models import published
 from tests import factories
 
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "anime"
@@ -19,7 +20,7 @@ SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" 
 @pytest.fixture(autouse=True)
 def _separate_processes(request: pytest.FixtureRequest) -> Iterator[None]:
     """What one test left in the cache or in this process's memory is not the next one's."""
-    catalogue.forget()
+    anime_arrays.forget()
     valkey.forget()
     published.forget()
     interleaving.forget()

@@ -2,7 +2,7 @@
 
 import os
 
-from recsite import embedded
+from recsite.local import embedded
 
 os.environ.setdefault("VAR_DIR", "var/test")
 os.environ.update(

@@ -18,12 +18,13 @@ from catalog.models import (
     Rating,
     User,
 )
-from recommender import lifecycle
 from recommender.engine.artifact import write_artifact
-from recommender.engine.clusters import GaussianMixtureClusters, KMeansClusters
-from recommender.engine.towers import HistoryModel, RatingHead
+from recommender.engine.history.model import HistoryModel, RatingHead
+from recommender.engine.paper.clusters import GaussianMixtureClusters, KMeansClusters
 from recommender.models import TrainingRun
-from recommender.published import GMM, HELD_OUT, KMEANS
+from recommender.runs import lifecycle
+from recommender.serving.models.artifacts import HELD_OUT
+from recommender.serving.models.paper import GMM, KMEANS
 
 _numbers = itertools.count(1)
 

@@ -11,7 +11,7 @@ from importlib import import_module
 import numpy as np
 from scipy import sparse
 
-from recommender.engine.content import ItemContent
+from recommender.engine.history.content import ItemContent
 from recommender.engine.ratings import RatingMatrix
 
 

@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from benchmarks.peers import Scored, as_ones
-from recommender.engine import item_item
+from recommender.engine.history import teacher
 
 
 def popularity(task):
@@ -15,7 +15,7 @@ def popularity(task):
 
 def item_knn(task, *, neighbours, shrinkage):
     """Sum of the shrunk cosines to the rated items, of each item's nearest `neighbours` (Deshpande, Karypis, 2004)."""
-    products = item_item.gram(task.watched())
+    products = teacher.gram(task.watched())
     norms = np.sqrt(np.diag(products))
     similarity = products / (norms[:, None] * norms + shrinkage)
     np.fill_diagonal(similarity, 0)
@@ -27,15 +27,15 @@ def item_knn(task, *, neighbours, shrinkage):
 
 def ease(task, *, l2, unrated_weight):
     """EASE-R (Steck, 2019)."""
-    products = item_item.gram(task.watched(unrated_weight))
-    return _linear(task, item_item.item_weights(products, np.full(len(products), l2)))
+    products = teacher.gram(task.watched(unrated_weight))
+    return _linear(task, teacher.item_weights(products, np.full(len(products), l2)))
 
 
 def edlae(task, *, l2, dropout):
     """EDLAE (Steck, 2020), which has twenty-eight times the parameters that two towers of 256 have."""
-    products = item_item.gram(task.watched(0.5))
+    products = teacher.gram(task.watched(0.5))
     ridge = l2 + dropout / (1 - dropout) * np.diag(products)
-    return _linear(task, item_item.item_weights(products, ridge))
+    return _linear(task, teacher.item_weights(products, ridge))
 
 
 def _linear(task, weights):

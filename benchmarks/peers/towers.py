@@ -5,13 +5,14 @@ import time
 import numpy as np
 
 from benchmarks.peers import Scored
-from recommender.engine import history as engine
-from recommender.engine import retrieval, unseen
-from recommender.engine.config import PaperConfig
-from recommender.engine.history_config import HistoryConfig
-from recommender.engine.preparation import Prepared
-from recommender.engine.towers import HistoryModel, user_vectors
-from recommender.engine.training import train
+from recommender.engine import retrieval
+from recommender.engine.history import training as engine
+from recommender.engine.history.config import HistoryConfig
+from recommender.engine.history.model import HistoryModel, user_vectors
+from recommender.engine.paper import unseen
+from recommender.engine.paper.config import PaperConfig
+from recommender.engine.paper.preparation import Prepared
+from recommender.engine.paper.training import train
 
 
 def history(task, **setting):

@@ -7,7 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from catalog import covers
+from catalog.covers import generated as covers
 from catalog.models import Anime, ListStatus
 from catalog.words import translated
 

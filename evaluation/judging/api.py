@@ -11,16 +11,17 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog.api_auth import Conflict
-from catalog.api_me import IDEMPOTENCY_KEY, viewer
-from catalog.api_pages import NumberedPages
-from catalog.api_staff import StaffViewSet
-from common.fields import BoundedKeysField
-from common.idempotency import idempotent
-from evaluation.judging import reviewing, services
-from evaluation.judging.forms import FIELDSETS
+from catalog.api.auth import Conflict
+from catalog.api.me import IDEMPOTENCY_KEY, viewer
+from catalog.api.staff import StaffViewSet
+from common.api.fields import BoundedKeysField
+from common.api.idempotency import idempotent
+from common.api.pagination import NumberedPages
+from evaluation.judging.admin.forms import FIELDSETS
 from evaluation.judging.models import MAX_SCORE, MIN_SCORE, Experiment, ItemScore, Judgement, Review
-from evaluation.judging.results import as_dict, results
+from evaluation.judging.results.summary import as_dict, results
+from evaluation.judging.review import reviewing
+from evaluation.judging.running import services
 from recommender.models import TrainingRun
 
 VIEW, ADD, RUN = "evaluation.view_experiment", "evaluation.add_experiment", "evaluation.run_experiment"

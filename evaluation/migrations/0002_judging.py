@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 
-from catalog.groups import GROUPS, REVIEWER, TRAINER, grant, look
+from catalog.accounts.groups import GROUPS, REVIEWER, TRAINER, grant, look
 
 MODELS = ("experiment", "contestant", "subject", "judgement", "itemscore", "review")
 

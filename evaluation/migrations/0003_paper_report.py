@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from catalog.groups import GROUPS, TRAINER, grant, look
+from catalog.accounts.groups import GROUPS, TRAINER, grant, look
 
 
 def grant_permissions(apps, schema_editor):

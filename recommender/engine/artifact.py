@@ -121,8 +121,9 @@ def load_artifact(directory: Path, *, verify: bool = True) -> Artifact:
 def code_version() -> str:
     """SHA-256 of the engine's source: which code made an artifact."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    folder = Path(__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

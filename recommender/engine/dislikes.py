@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.engine.towers import HistoryModel
+from recommender.engine.history.model import HistoryModel
 
 #: A rating this far below the person's mean is a dislike (docs/quality.md has the figures for other distances).
 DISLIKED_BELOW = 1.5

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.engine.preparation import HELD_OUT_USERS
+from recommender.engine.paper.preparation import HELD_OUT_USERS
 from recommender.engine.ratings import UNRATED, RatingMatrix
 
 #: Of fewer than ten times `HELD_OUT_USERS` people, one in so many is kept apart.

@@ -5,7 +5,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-from catalog.groups import GROUPS, PUBLISHER, TRAINER, grant, look
+from catalog.accounts.groups import GROUPS, PUBLISHER, TRAINER, grant, look
 
 
 def grant_permissions(apps, schema_editor):

@@ -6,7 +6,7 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
-from catalog.groups import GROUPS, grant, look
+from catalog.accounts.groups import GROUPS, grant, look
 
 
 def grant_permissions(apps, schema_editor):

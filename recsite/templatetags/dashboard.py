@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from recsite.dashboard import context as dashboard_context
+from recsite.observability.dashboard import context as dashboard_context
 
 register = template.Library()
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from pytest_django.live_server_helper import LiveServer
 
+from catalog.accounts.tokens import make_token
 from catalog.models import User
-from catalog.tokens import make_token
 from recommender.models import ListEvent
 from tests import factories
 

@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
+from catalog.accounts.tokens import make_token
 from catalog.models import Rating
-from catalog.tokens import make_token
 from tests import factories
 
 CONTRACT = Path(__file__).resolve().parent.parent.parent / "docs" / "openapi.yaml"

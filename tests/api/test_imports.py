@@ -11,12 +11,12 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from catalog import tasks
-from catalog.importing import jobs
-from catalog.importing.models import ImportJob
+from catalog.datasets import jobs
+from catalog.datasets.models import ImportJob
 from catalog.models import Anime, Member
 from common import valkey
 from tests import factories
-from tests.catalog.test_load_dataset import ANIME, RATINGS
+from tests.catalog.datasets.test_load_dataset import ANIME, RATINGS
 
 IMPORTS = "/api/v1/staff/imports/"
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.test import Client
 
-from catalog.groups import REVIEWER, TRAINER, VIEWER
+from catalog.accounts.groups import REVIEWER, TRAINER, VIEWER
 from evaluation.judging.models import Experiment, Judgement, Review
 from tests import factories
 from tests.evaluation.judging import answers

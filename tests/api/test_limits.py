@@ -9,7 +9,7 @@ from django.urls import get_resolver
 from rest_framework import serializers
 
 from catalog.models import User
-from common.fields import MAX_FAULTS
+from common.api.fields import MAX_FAULTS
 from recsite.incoming import API_MAX_BODY, max_body
 from tests import factories
 

@@ -15,8 +15,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from catalog.importing.models import ImportJob
-from catalog.tokens import make_token
+from catalog.accounts.tokens import make_token
+from catalog.datasets.models import ImportJob
 from evaluation.models import Evaluation
 from recommender.models import TrainingRun
 from recsite.wsgi import application

@@ -14,14 +14,14 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from catalog.api_auth import InScope
-from catalog.groups import GROUPS, PUBLISHER, REVIEWER, TRAINER
-from catalog.importing.models import ImportJob
+from catalog.accounts.groups import GROUPS, PUBLISHER, REVIEWER, TRAINER
+from catalog.accounts.tokens import make_token
+from catalog.api.auth import InScope
+from catalog.datasets.models import ImportJob
 from catalog.models import ListEntry, Rating, User
-from catalog.tokens import make_token
 from evaluation.models import Evaluation, Review
 from recommender.models import ServedList, TrainingRun
-from recsite import api
+from recsite.api import urls as api
 from tests import factories
 from tests.evaluation.judging import answers
 

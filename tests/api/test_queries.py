@@ -7,9 +7,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from catalog.importing.models import ImportJob
+from catalog.accounts.tokens import make_token
+from catalog.datasets.models import ImportJob
 from catalog.models import Anime, ListEntry, Rating, User
-from catalog.tokens import make_token
 from evaluation.models import Evaluation, Review
 from recommender.models import ServedList, TrainingRun
 from tests import factories

@@ -9,8 +9,8 @@ import pytest
 from django.core.management import call_command
 from hypothesis import HealthCheck, given, settings
 
+from catalog.accounts.tokens import make_token
 from catalog.models import Anime
-from catalog.tokens import make_token
 from tests import factories
 from tests.api.test_openapi import CHECKS, schema
 

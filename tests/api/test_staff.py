@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from catalog.groups import PUBLISHER, TRAINER, VIEWER
+from catalog.accounts.groups import PUBLISHER, TRAINER, VIEWER
 from evaluation.models import Evaluation
 from recommender.models import TrainingRun
 from tests import factories

@@ -9,8 +9,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from catalog.accounts.tokens import MAX_TOKENS, make_token
 from catalog.models import ApiToken, User
-from catalog.tokens import MAX_TOKENS, make_token
 from tests import factories
 
 pytestmark = pytest.mark.django_db

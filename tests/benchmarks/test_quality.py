@@ -4,7 +4,7 @@ from scipy import sparse
 
 from benchmarks import quality
 from benchmarks.peers import METHODS, Task
-from recommender.engine.content import ItemContent
+from recommender.engine.history.content import ItemContent
 from recommender.engine.ratings import UNRATED, RatingMatrix
 
 N_TASTES, PER_TASTE, N_USERS = 3, 12, 240

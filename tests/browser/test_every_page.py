@@ -9,12 +9,12 @@ from axe_playwright_python.sync_playwright import Axe
 from django.template.loader import render_to_string
 from playwright.sync_api import Page, Route
 
-from catalog.exchange import importing
 from catalog.models import Anime, ListStatus, MemberScores
+from catalog.watchlists import importing
 from tests import factories
 from tests.browser.chromium import PASSWORD
 from tests.browser.conftest import NewContext, sign_in
-from tests.catalog.test_exchange import mal
+from tests.catalog.watchlists.test_watchlists import mal
 
 VISITOR_PAGES = [
     "/",

@@ -9,7 +9,7 @@ from catalog.models import Anime, ListEntry, Rating, User
 from tests import factories
 from tests.browser.chromium import PASSWORD
 from tests.browser.conftest import Device, NewContext, mouse_and_touch, sign_in, sign_up
-from tests.catalog.test_exchange import mal
+from tests.catalog.watchlists.test_watchlists import mal
 
 Shelf = dict[str, Anime]
 

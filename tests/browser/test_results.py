@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from evaluation.judging import reviewing
+from evaluation.judging.review import reviewing
 from tests import factories
 from tests.browser.chromium import PASSWORD
 from tests.browser.conftest import NewContext, sign_in

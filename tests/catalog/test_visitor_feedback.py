@@ -13,7 +13,8 @@ from django.db import connection
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from catalog import accounts, feedback
+from catalog import feedback
+from catalog.accounts import adapter
 from catalog.models import Anime, Rating, User, VisitorEntry
 from common.sessions import SessionStore
 from tests import factories
@@ -108,7 +109,7 @@ def test_a_log_in_that_fails_halfway_leaves_the_visit_as_it_was(user: User, monk
 
     monkeypatch.setattr("allauth.account.adapter.DefaultAccountAdapter.login", dies)
     with pytest.raises(RuntimeError):
-        accounts.AccountAdapter().login(request, user)
+        adapter.AccountAdapter().login(request, user)
     assert VisitorEntry.objects.count() == 1
     assert not user.ratings.exists()
 

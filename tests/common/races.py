@@ -23,11 +23,11 @@ import psutil
 from django.core.management import call_command
 from django.db import connection
 
-from catalog.importing.models import ImportJob
+from catalog.accounts.tokens import make_token
+from catalog.datasets.models import ImportJob
 from catalog.models import Rating, VisitorEntry
-from catalog.tokens import make_token
-from recsite import embedded
-from recsite.embedded import keeper
+from recsite.local import embedded
+from recsite.local.embedded import keeper
 from tests import factories, processes
 
 RATINGS, KEYS, CALLERS = 20, 3, 3

@@ -9,16 +9,16 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
-from catalog.api_staff import StaffViewSet
+from catalog.accounts.tokens import make_token
+from catalog.api.staff import StaffViewSet
 from catalog.models import User
-from catalog.tokens import make_token
 from common import audit
 from common.models import AppendOnly, AuditEntry
-from evaluation import gate
 from evaluation.models import Experiment
-from recommender import cleaning, schedules, services
+from evaluation.runs import gate
 from recommender.models import TrainingRun
-from recsite import api
+from recommender.runs import cleaning, schedules, services
+from recsite.api import urls as api
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("artifacts_dir")]

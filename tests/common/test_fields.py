@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rest_framework import serializers
 
-from common.fields import MAX_FAULTS, BoundedListField
+from common.api.fields import MAX_FAULTS, BoundedListField
 
 
 class Counting(serializers.IntegerField):

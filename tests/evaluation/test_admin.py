@@ -7,9 +7,9 @@ import pytest
 from django.test import Client
 
 from catalog.models import User
-from evaluation.glossary import ENTRIES
 from evaluation.models import Evaluation
-from evaluation.run_keys import BASELINE, MAIN
+from evaluation.offline.glossary import ENTRIES
+from evaluation.runs.keys import BASELINE, MAIN
 from recommender.models import TrainingRun
 from tests import factories
 

@@ -7,7 +7,8 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
-from recsite import checks, embedded
+from recsite import checks
+from recsite.local import embedded
 
 
 @pytest.mark.django_db

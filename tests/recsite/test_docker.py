@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from recsite import embedded, processes
+from recsite.local import embedded, processes
 
 DOCKER = embedded.BASE_DIR / "docker"
 PROGRAMS = Path(sys.prefix) / "bin"

@@ -2,7 +2,7 @@
 
 import re
 
-from recsite import embedded
+from recsite.local import embedded
 
 # Read from the process's own environment for other reasons than configuring the site.
 NOT_OURS = {"PATH", "PROMETHEUS_MULTIPROC_DIR"}

@@ -12,8 +12,10 @@ from django.db import OperationalError
 from django.test import Client, RequestFactory
 from redis.exceptions import TimeoutError as ValkeyTimeout
 
-from recsite import embedded, errors, logs
+from recsite import errors
+from recsite.local import embedded
 from recsite.middleware import MAX_ADDRESS
+from recsite.observability import logs
 from tests import processes
 
 PROBLEM = "application/problem+json"

@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from recsite import embedded
+from recsite.local import embedded
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("artifacts_dir")]

@@ -4,9 +4,9 @@ import os
 import stat
 from pathlib import Path
 
-from recsite import embedded
-from recsite.embedded import files
-from recsite.supervisor import Supervisor
+from recsite.local import embedded
+from recsite.local.embedded import files
+from recsite.local.supervisor import Supervisor
 
 
 def mode(path: Path) -> int:

@@ -15,7 +15,7 @@ from unittest.mock import Mock
 import psutil
 import pytest
 
-from recsite import embedded
+from recsite.local import embedded
 from recsite.server.worker import WaitressWorker
 from tests.processes import web_server
 

@@ -15,11 +15,11 @@ from django.db import DatabaseError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from catalog.importing import demo
-from catalog.importing.errors import DatasetError, Rejects
-from catalog.importing.kaggle import download
-from catalog.importing.load import Report, contents_of, is_loaded, load, refuse_beside_real
-from catalog.importing.source import RATINGS, Source
+from catalog.datasets import demo
+from catalog.datasets.errors import DatasetError, Rejects
+from catalog.datasets.kaggle import download
+from catalog.datasets.load import Report, contents_of, is_loaded, load, refuse_beside_real
+from catalog.datasets.source import RATINGS, Source
 from catalog.models import Dataset
 
 

@@ -5,8 +5,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from catalog.accounts.tokens import make_token
 from catalog.models import ApiToken, User
-from catalog.tokens import make_token
 
 MAX_DAYS = 3650
 

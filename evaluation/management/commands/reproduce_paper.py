@@ -26,10 +26,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError when the data cannot be used or the report cannot be written."""
         # scikit-learn and JAX take seconds to import; `manage.py help` should not wait for them.
-        from evaluation.database import read_database
-        from evaluation.dataset import read_folder
-        from evaluation.report import write_report
-        from evaluation.reproduction import FULL, QUICK, reproduce
+        from evaluation.offline.database import read_database
+        from evaluation.offline.dataset import read_folder
+        from evaluation.paper.report_page import write_report
+        from evaluation.paper.reproduction import FULL, QUICK, reproduce
 
         settings = replace(QUICK if options["quick"] else FULL, seed=options["seed"])
         steps = _Steps(self)

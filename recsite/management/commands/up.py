@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from recsite import embedded, processes, startup
-from recsite.screen import Screen
-from recsite.supervisor import Supervisor
+from recsite.local import embedded, processes, startup
+from recsite.local.screen import Screen
+from recsite.local.supervisor import Supervisor
 
 CHECK_SERVERS_EVERY_S = 5
 

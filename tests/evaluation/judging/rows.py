@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from evaluation.judging.llm.prompts import PROMPT_VERSION
 from evaluation.judging.models import Contestant, Experiment, Judgement, Subject
-from evaluation.judging.prompts import PROMPT_VERSION
 from tests import factories
 
 

@@ -1,0 +1,1 @@
+"""Accounts: signing in, tokens of programs, groups of staff, and the data that a person may take or delete."""

@@ -1,0 +1,1 @@
+"""Covers drawn for anime that have no poster."""

@@ -1,0 +1,1 @@
+"""What ratings say about tastes: one person's, the neighbours', and everybody's."""

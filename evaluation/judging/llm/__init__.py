@@ -1,0 +1,1 @@
+"""Requests to a language model: what is asked, how it is sent, and how the answer is read."""

@@ -1,0 +1,1 @@
+"""What an experiment found, and how far to trust it."""

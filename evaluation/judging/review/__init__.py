@@ -1,0 +1,1 @@
+"""People review what the language model judged."""

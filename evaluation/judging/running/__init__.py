@@ -1,0 +1,1 @@
+"""An experiment from its launch to its last judgement."""

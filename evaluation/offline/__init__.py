@@ -1,0 +1,1 @@
+"""Methods compared on held-out people: data, protocol, metrics and statistics."""

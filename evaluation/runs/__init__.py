@@ -1,0 +1,1 @@
+"""Evaluations of trained models, and the gate that decides which of them is published."""

@@ -1,0 +1,1 @@
+"""The REST API of recommendations and of training runs."""

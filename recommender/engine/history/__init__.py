@@ -1,0 +1,1 @@
+"""The history family of models: two towers that read what a person watched."""

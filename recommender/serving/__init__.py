@@ -1,0 +1,1 @@
+"""Lists of recommendations, made in web processes. Nothing here imports JAX."""

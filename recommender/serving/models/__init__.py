@@ -1,0 +1,1 @@
+"""Trained models as they are served: opened, checked, and exchanged when another is published."""

@@ -1,0 +1,1 @@
+"""Short rows of anime that are shown beside the list."""

@@ -1,0 +1,1 @@
+"""The site on one machine: `manage.py up`, its processes, and the embedded servers."""
