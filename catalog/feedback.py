@@ -162,7 +162,7 @@ def _say(request: HttpRequest, anime_id: int, *, score: int | None = None, statu
     entries = _of_one_kind(visit, rated=not status)
     entries.filter(anime=anime_id).delete()
     if entries.count() >= MAX_VISITOR_ANIME:
-        raise ValidationError(_("Sign up to rate more: a visit without an account holds no more than this."))
+        raise ValidationError(_("Sign up to rate more: without an account there is no room for more."))
     VisitorEntry.objects.create(session=visit, anime_id=anime_id, score=score, status=status)
 
 

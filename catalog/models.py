@@ -76,7 +76,7 @@ class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # knox is not typed
         WRITE = "write", _("Read and write")
         STAFF = "staff", _("Read, write, and what staff may")
 
-    name = models.CharField(_("name"), max_length=60, help_text=_("What it is for, so that you know it again."))
+    name = models.CharField(_("name"), max_length=60, help_text=_("What it is for, so that you recognise it later."))
     scope = models.CharField(_("scope"), max_length=5, choices=Scope, default=Scope.READ)
 
     class Meta:
@@ -139,7 +139,7 @@ class Anime(models.Model):
     episodes = models.PositiveIntegerField(_("episodes"), null=True, blank=True)
     score = models.FloatField(_("community score"), null=True, blank=True)
     members = models.PositiveIntegerField(
-        _("members"), default=0, help_text=_("How many people of the community have it on their list.")
+        _("members"), default=0, help_text=_("Number of people who have it on their list.")
     )
     aired_from = models.DateField(_("aired from"), null=True, blank=True)
     aired_to = models.DateField(_("aired to"), null=True, blank=True)
@@ -262,8 +262,8 @@ class VisitorEntry(models.Model):
     status = models.CharField(_("status"), max_length=20, choices=ListStatus, blank=True)
 
     class Meta:
-        verbose_name = _("what a visitor said")
-        verbose_name_plural = _("what visitors said")
+        verbose_name = _("visitor's entry")
+        verbose_name_plural = _("visitors' entries")
         constraints = [
             models.UniqueConstraint(
                 fields=["session", "anime"], condition=Q(status=""), name="visitor_rating_once_per_session_and_anime"
@@ -287,7 +287,7 @@ class Dataset(models.Model):
 
     name = models.SlugField(_("name"), unique=True)
     is_simulated = models.BooleanField(
-        _("simulated"), default=False, help_text=_("Its raters are made up by a program, not real people.")
+        _("simulated"), default=False, help_text=_("Its raters were simulated by a program; they are not real people.")
     )
     fingerprint = models.CharField(_("fingerprint"), max_length=64, help_text=_("SHA-256 of the files loaded."))
     loaded_at = models.DateTimeField(_("loaded at"), auto_now=True)

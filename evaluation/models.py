@@ -124,7 +124,9 @@ class PaperReport(Job):
         TrainingRun, verbose_name=_("training run"), on_delete=models.CASCADE, related_name="paper_report"
     )
     is_quick = models.BooleanField(
-        _("quick"), default=False, help_text=_("On a reduced grid: to see that all works, not for the numbers.")
+        _("quick"),
+        default=False,
+        help_text=_("On a reduced grid: to check that everything works, not for its figures."),
     )
     findings = models.JSONField(_("findings"), default=dict, editable=False)
 

@@ -88,8 +88,8 @@ class TrainingRun(models.Model):
         _("continue from the published model"),
         default=False,
         help_text=_(
-            "For history two-towers: begin where it ended, with a third of the epochs, when all that it learnt from is "
-            "still there; otherwise begin anew."
+            "For history two-towers: start from the published model, with a third of the epochs, if all the ratings it "
+            "learned from still exist; otherwise start from scratch."
         ),
     )
     continued_from = models.ForeignKey(
@@ -113,10 +113,10 @@ class TrainingRun(models.Model):
     )
     error = models.TextField(_("error"), blank=True, editable=False)
     waits_because = models.TextField(
-        _("waits for a person because"),
+        _("needs a decision because"),
         blank=True,
         editable=False,
-        help_text=_("Why a model that is ready did not publish itself."),
+        help_text=_("Why a model that is ready was not published automatically."),
     )
 
     data_fingerprint = models.CharField(max_length=64, blank=True, editable=False)

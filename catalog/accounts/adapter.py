@@ -30,8 +30,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         super().login(request, user)
         if kept:
             message = ngettext(
-                "What you said of %(count)s anime before is in your account now.",
-                "What you said of %(count)s anime before is in your account now.",
+                "Your ratings and list entries of %(count)s anime are saved in your account.",
+                "Your ratings and list entries of %(count)s anime are saved in your account.",
                 kept,
             )
             messages.success(request, message % {"count": kept})

@@ -79,10 +79,12 @@ def apply_import(request: AccountRequest) -> HttpResponse:
     """Do what the preview showed. A second submit, or one of a stale tab, changes nothing."""
     upload = importing.remembered(request.user)
     if upload is None:
-        messages.info(request, _("No file is waiting: it was imported already, or was here for over an hour."))
+        messages.info(
+            request, _("There is no file to import: it was imported already, or was uploaded more than an hour ago.")
+        )
         return redirect("my-data")
     if request.POST.get("token") != upload.token:
-        messages.info(request, _("You chose another file since. This is what that one would do."))
+        messages.info(request, _("You have chosen another file since. This is the preview of that one."))
         return redirect("import-list")
     done = importing.apply(request.user, upload, keeps_mine=request.POST.get("keep") == "mine")
     importing.forget(request.user)
@@ -102,7 +104,7 @@ def delete_account(request: AccountRequest) -> HttpResponse:
         importing.forget(user)
         services.delete_account(user=user)
         logout(request)
-        messages.success(request, _("Your account and all that you said here are deleted."))
+        messages.success(request, _("Your account and everything in it are deleted."))
         return redirect("home")
     return render(request, "catalog/delete_account.html")
 

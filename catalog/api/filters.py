@@ -40,15 +40,17 @@ class SlugsFilter(django_filters.CharFilter):  # type: ignore[misc]  # the packa
 class AnimeFilter(django_filters.FilterSet):  # type: ignore[misc]  # the package has no types
     q = django_filters.CharFilter(label=_("Any part of a title"), method="by_title", max_length=100)
     genre = SlugsFilter(
-        label=_("Slugs of genres, with commas between: those that have all"), method="in_genres", max_length=200
+        label=_("Genre slugs, separated by commas: anime that have all of them"), method="in_genres", max_length=200
     )
     without_genre = SlugsFilter(
-        label=_("Slugs of genres, with commas between: those that have none"), method="not_in_genres", max_length=200
+        label=_("Genre slugs, separated by commas: anime that have none of them"),
+        method="not_in_genres",
+        max_length=200,
     )
     type = django_filters.MultipleChoiceFilter(choices=AnimeType.choices)
-    min_score = django_filters.NumberFilter(label=_("Least community score"), field_name="score", lookup_expr="gte")
+    min_score = django_filters.NumberFilter(label=_("Minimum community score"), field_name="score", lookup_expr="gte")
     min_episodes = django_filters.NumberFilter(
-        label=_("Least number of episodes"),
+        label=_("Minimum number of episodes"),
         field_name="episodes",
         lookup_expr="gte",
         min_value=1,
@@ -56,7 +58,7 @@ class AnimeFilter(django_filters.FilterSet):  # type: ignore[misc]  # the packag
         decimal_places=0,
     )
     max_episodes = django_filters.NumberFilter(
-        label=_("Greatest number of episodes"),
+        label=_("Maximum number of episodes"),
         field_name="episodes",
         lookup_expr="lte",
         min_value=1,

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                     "is_simulated",
                     models.BooleanField(
                         default=False,
-                        help_text="Its raters are made up by a program, not real people.",
+                        help_text="Its raters were simulated by a program; they are not real people.",
                         verbose_name="simulated",
                     ),
                 ),
@@ -177,7 +177,7 @@ class Migration(migrations.Migration):
                     "members",
                     models.PositiveIntegerField(
                         default=0,
-                        help_text="How many people of the community have it on their list.",
+                        help_text="Number of people who have it on their list.",
                         verbose_name="members",
                     ),
                 ),

@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                 (
                     "name",
                     models.CharField(
-                        help_text="What it is for, so that you know it again.", max_length=60, verbose_name="name"
+                        help_text="What it is for, so that you recognise it later.", max_length=60, verbose_name="name"
                     ),
                 ),
                 (

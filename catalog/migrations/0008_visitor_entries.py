@@ -67,8 +67,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "what a visitor said",
-                "verbose_name_plural": "what visitors said",
+                "verbose_name": "visitor's entry",
+                "verbose_name_plural": "visitors' entries",
                 "constraints": [
                     models.UniqueConstraint(
                         condition=Q(("status", "")),

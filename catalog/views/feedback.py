@@ -24,7 +24,7 @@ def rate(request: SiteRequest, mal_id: int) -> HttpResponse:
     anime = _anime(request, mal_id)
     form = RatingForm(request.POST)
     if "score" not in request.POST:
-        return _refuse(request, _("The form did not say which score."))
+        return _refuse(request, _("No score was chosen."))
     if not form.is_valid():
         return _refuse(request, str(form.errors["score"][0]))
     score: int | None = form.cleaned_data["score"]
@@ -47,7 +47,7 @@ def list_status(request: SiteRequest, mal_id: int) -> HttpResponse:
     anime = _anime(request, mal_id)
     form = StatusForm(request.POST)
     if "status" not in request.POST:
-        return _refuse(request, _("The form did not say which list."))
+        return _refuse(request, _("No list was chosen."))
     if not form.is_valid():
         return _refuse(request, str(form.errors["status"][0]))
     status: str = form.cleaned_data["status"]

@@ -97,7 +97,7 @@ class BrowseForm(NarrowForm):
 
     decade = forms.TypedChoiceField(label=_("Years"), required=False, coerce=int, choices=_decades)
     score = forms.TypedChoiceField(
-        label=_("Least score"),
+        label=_("Minimum score"),
         required=False,
         coerce=int,
         choices=[("", _("Any score")), *((score, f"{score}+") for score in LEAST_SCORES)],
@@ -130,7 +130,9 @@ class BrowseForm(NarrowForm):
 class TokenForm(forms.Form):
     """What a new token is to be."""
 
-    name = forms.CharField(label=_("Name"), max_length=60, help_text=_("What it is for, so that you know it again."))
+    name = forms.CharField(
+        label=_("Name"), max_length=60, help_text=_("What it is for, so that you recognise it later.")
+    )
     scope = forms.ChoiceField(label=_("What it may do"))
     days = forms.TypedChoiceField(
         label=_("Lasts"), coerce=int, choices=[(n, _("%(days)s days") % {"days": n}) for n in TOKEN_DAYS], initial=90

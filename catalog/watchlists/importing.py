@@ -79,7 +79,7 @@ def read(file: IO[bytes], name: str) -> Upload:
             bad.append(row)
             continue
         if before := entries.pop(row.anime_id, None):
-            bad.append(BadRow(before.place, before.title, _("It is there again: %(place)s.") % {"place": row.place}))
+            bad.append(BadRow(before.place, before.title, _("It is listed twice: %(place)s.") % {"place": row.place}))
         entries[row.anime_id] = row
     if not entries and not bad:
         raise UploadError(_("There is no anime in the file."))

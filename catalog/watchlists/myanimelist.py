@@ -92,7 +92,7 @@ class _Target:
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._path.append(tag)
         if len(self._path) > MAX_DEPTH:
-            raise UploadError(_("Line %(line)s: tags lie in tags too deep.") % {"line": self.line()})
+            raise UploadError(_("Line %(line)s: tags are nested too deeply.") % {"line": self.line()})
         if len(self._path) == 1 and tag != "myanimelist":
             raise UploadError(
                 _("This is XML, but not an anime list of MyAnimeList: it begins with <%(tag)s>.") % {"tag": tag[:40]}

@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                     "is_quick",
                     models.BooleanField(
                         default=False,
-                        help_text="On a reduced grid: to see that all works, not for the numbers.",
+                        help_text="On a reduced grid: to check that everything works, not for its figures.",
                         verbose_name="quick",
                     ),
                 ),

@@ -13,7 +13,7 @@ def cluster_charts(curves: dict[str, Any]) -> list[SafeString]:
     if not curves:
         return []
     elbow = curves["elbow"]
-    bend = _("It bends most at %(k)s clusters (Kneedle).") % {"k": elbow} if elbow else _("No bend was found.")
+    bend = _("The elbow is at %(k)s clusters (Kneedle).") % {"k": elbow} if elbow else _("No elbow was found.")
     words = {
         "inertia": (_("Inertia"), f"{_('Sum of squared distances of the anime to their centroids.')} {bend}"),
         "silhouette": (

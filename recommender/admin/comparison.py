@@ -99,7 +99,7 @@ def _loss_chart(lines: Sequence[Series]) -> str:
         return ""
     text = Text(
         title=_("Loss by epoch"),
-        description=_("How far the model is from what it learns from, and from ratings kept apart."),
+        description=_("Error of the model on its training data and on held-out ratings."),
         x_label=_("epoch"),
         y_label=_("loss"),
     )

@@ -13,9 +13,9 @@ from recommender.runs.data_filter import SOURCES, DataFilter
 
 #: What each setting does, by its name; families share the names that mean the same.
 HELP = {
-    "factors": _("Length of an anime's vector. Longer ones tell more apart, and cost time and memory."),
-    "epochs": _("How often the training goes through its data."),
-    "batch_size": _("How many examples a step learns from."),
+    "factors": _("Length of an anime's vector. Longer vectors distinguish more, and cost time and memory."),
+    "epochs": _("Number of passes over the training data."),
+    "batch_size": _("Number of examples in a step."),
     "learning_rate": _("How far a step goes. When the loss is not a number, make it smaller."),
     "clusters": _("How many groups the anime are sorted into."),
     "seed": _("Decides everything random. The same seed, data and settings give the same model."),
@@ -50,10 +50,10 @@ class LaunchForm(forms.ModelForm[TrainingRun]):
 
     source = forms.ChoiceField(label=_("ratings of"), choices=list(SOURCE_LABELS.items()), initial=SOURCES[0])
     min_user_ratings = forms.IntegerField(
-        label=_("least ratings of a person"), initial=1, required=False, help_text=FILTER_HELP["min_user_ratings"]
+        label=_("minimum ratings of a person"), initial=1, required=False, help_text=FILTER_HELP["min_user_ratings"]
     )
     min_anime_ratings = forms.IntegerField(
-        label=_("least ratings of an anime"), initial=1, required=False, help_text=FILTER_HELP["min_anime_ratings"]
+        label=_("minimum ratings of an anime"), initial=1, required=False, help_text=FILTER_HELP["min_anime_ratings"]
     )
 
     class Meta:

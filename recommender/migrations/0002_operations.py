@@ -54,8 +54,8 @@ class Migration(migrations.Migration):
             field=models.TextField(
                 blank=True,
                 editable=False,
-                help_text="Why a model that is ready did not publish itself.",
-                verbose_name="waits for a person because",
+                help_text="Why a model that is ready was not published automatically.",
+                verbose_name="needs a decision because",
             ),
         ),
         migrations.AlterField(

@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
             name="warm_start",
             field=models.BooleanField(
                 default=False,
-                help_text="Begin where it ended, when all that it learnt from is still there; otherwise begin anew.",
+                help_text="Start from the published model if all the ratings it learned from still exist; otherwise start from scratch.",
                 verbose_name="continue from the published model",
             ),
         ),

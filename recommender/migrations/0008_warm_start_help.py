@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
             name="warm_start",
             field=models.BooleanField(
                 default=False,
-                help_text="For history two-towers: begin where it ended, with a third of the epochs, when all that it learnt from is still there; otherwise begin anew.",
+                help_text="For history two-towers: start from the published model, with a third of the epochs, if all the ratings it learned from still exist; otherwise start from scratch.",
                 verbose_name="continue from the published model",
             ),
         ),

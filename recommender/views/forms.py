@@ -49,7 +49,7 @@ class ControlsForm(forms.Form):
         required=False,
         choices=[("", _("Any")), ("one", _("Just one")), ("short", "2–13"), ("half", "14–26"), ("long", "27+")],
     )
-    score = forms.FloatField(label=_("Least score"), required=False, min_value=0, max_value=MAX_SCORE)
+    score = forms.FloatField(label=_("Minimum score"), required=False, min_value=0, max_value=MAX_SCORE)
     fame = forms.ChoiceField(
         label=_("Popularity"),
         required=False,
@@ -83,7 +83,7 @@ class ControlsForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
         if since and until and since > until:
-            self.add_error("until", _("It lies before the first year."))
+            self.add_error("until", _("It is before the first year."))
         return self.cleaned_data
 
     @property

@@ -65,7 +65,7 @@ def similar_anime(request: SiteRequest, mal_id: int) -> HttpResponse:
         "franchise": (_("The franchise in order"), ""),
         "liked": (_("People who liked it also liked"), ""),
         "taste": (_("Close in taste"), _("Rated alike by the same kind of people.")),
-        "content": (_("Close in content"), _("The same rare genres, of a like time and type.")),
+        "content": (_("Close in content"), _("The same rare genres, from a similar time and of the same type.")),
     }
     shelves = []
     for key, some in ids.items():

@@ -67,7 +67,7 @@ def _shelves(request: SiteRequest, feedback: Feedback, anime: CatalogueArrays, m
     }
     texts = {
         "planned": (_("Finish what you planned"), _("From your list, what fits you best first.")),
-        "gems": (_("Hidden gems"), _("Well scored, and known to few.")),
+        "gems": (_("Hidden gems"), _("Well rated and little known.")),
         "near": (_("From a taste near yours"), _("Loved by the people who agree most with your favourites.")),
     }
     wanted = {pk for some in found.values() for pk in some}

@@ -22,7 +22,7 @@ def test_a_list_is_brought_looked_at_and_imported(page: Page, shelf: Shelf, tmp_
     page.goto("/me/data/")
     page.get_by_label("File").set_input_files(file)
     page.get_by_role("button", name="Read the file").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("What the file would do")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Preview of the import")
     expect(page.get_by_role("row").filter(has_text="No anime with the id 1000000")).to_be_visible()
     assert not Rating.objects.exists()
     page.get_by_role("button", name="Import 6 anime").click()
@@ -84,7 +84,7 @@ def listed(page: Page) -> list[str]:
 def test_filters_act_at_once_explain_and_come_back(page: Page, new_context: NewContext, shelf: Shelf) -> None:
     rater(shelf)
     sign_in(page, "mika")
-    page.get_by_role("link", name="All of it, with filters").click()
+    page.get_by_role("link", name="All recommendations, with filters").click()
     expect(page.locator("#recommendations .why").first).to_contain_text("Because you rated")
     page.evaluate("window.isTheSamePage = true")
     page.get_by_text("Filters", exact=True).click()

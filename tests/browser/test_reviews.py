@@ -61,6 +61,6 @@ def test_reviews_are_accessible_and_calm(new_context: NewContext, transactional_
         press(page, "a")
         if number < 2:
             expect(page.get_by_text(f"{number + 1} / 3", exact=True)).to_be_visible()
-    expect(page.get_by_role("heading", name="Nothing is left for you here")).to_be_visible()
+    expect(page.get_by_role("heading", name="You have reviewed everything here")).to_be_visible()
     found += problems(page, "the end")
     assert not found, "\n".join(found)

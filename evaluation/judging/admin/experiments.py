@@ -198,7 +198,7 @@ class ExperimentAdmin(AuditedAdmin):
             S.DRAFT: [("launch", _("Launch"))],
             S.PREPARING: [("cancel", _("Cancel"))],
             S.RUNNING: [("cancel", _("Cancel"))],
-            S.CANCELLED: [("resume", _("Go on"))],
+            S.CANCELLED: [("resume", _("Resume"))],
             S.DONE: [("resume", _("Ask again for what has no score"))] if found["unscored"] else [],
         }[S(experiment.state)]
         address = "admin:evaluation_experiment_{}".format
@@ -249,7 +249,7 @@ class JudgementAdmin(admin.ModelAdmin[Judgement]):
     fieldsets = [
         (None, {"fields": ["experiment", "state", "reason", "repeat"]}),
         (
-            _("What it took"),
+            _("What it cost"),
             {"fields": ["model", "prompt_version", "attempts", "tokens_in", "tokens_out", "cost", "latency"]},
         ),
         (_("When"), {"fields": ["finished_at", "answered_from"]}),

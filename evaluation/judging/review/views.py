@@ -83,4 +83,4 @@ def _take(request: HttpRequest, current: Review) -> None:
     elif "skip" in said:
         reviewing.skip(review=current)
     else:
-        raise reviewing.NotPossible(_("Nothing was said: press one of the buttons."))
+        raise reviewing.NotPossible(_("No answer was chosen: press one of the buttons."))

@@ -125,7 +125,7 @@ def cancel(*, experiment: Experiment) -> None:
     """
     current = _locked(experiment)
     if not current.is_active:
-        raise NotPossible(_("%(name)s does not run.") % {"name": current})
+        raise NotPossible(_("%(name)s is not running.") % {"name": current})
     current.state, current.finished_at = Experiment.State.CANCELLED, timezone.now()
     current.save(update_fields=["state", "finished_at"])
     current.judgements.filter(state__in=Judgement.ACTIVE).update(

@@ -95,7 +95,7 @@ def test_what_is_not_understood_is_left_out_and_named(client: Client, shelf: Non
     )
     assert response.status_code == 200
     assert len(names(response)) == 30
-    for label in ("Genre", "Sort by", "Type", "Title", "Years", "Least score"):
+    for label in ("Genre", "Sort by", "Type", "Title", "Years", "Minimum score"):
         assert label in response.text.split("not understood:")[1].split("</p>")[0]
 
 

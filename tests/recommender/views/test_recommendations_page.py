@@ -77,7 +77,7 @@ def test_filters_are_in_the_address_for_everybody(member: Client, query: str, ex
         ("?since=2010&until=2000", "To year"),
         ("?novelty=101", "Novelty"),
         ("?diversity=-1", "Diversity"),
-        ("?score=nan", "Least score"),
+        ("?score=nan", "Minimum score"),
         ("?fame=%00", "Popularity"),
         ("?like=x", "More like this"),
         ("?unlike=" + "9" * 40, "Less like this"),
@@ -101,7 +101,7 @@ def test_more_and_less_like_one(member: Client, shelf: dict[str, Anime]) -> None
     assert "More like Calm" in page.text
     away = member.get(f"{PAGE}?unlike={calm.pk}&genre=drama")
     assert away.context["cards"] == []
-    assert "Nothing keeps all of these filters." in away.text
+    assert "No anime matches all of these filters." in away.text
     assert 'href="/recommendations/?genre=drama"' in away.text  # without it
     assert member.get(f"{PAGE}?like=999999999").status_code == 200
 
