@@ -6,7 +6,6 @@ from typing import Any
 from django.core.exceptions import ValidationError as ModelValidationError
 from rest_framework import serializers
 from rest_framework.fields import get_error_detail
-from rest_framework.relations import MANY_RELATION_KWARGS
 
 #: How many faults of one request are reported.
 MAX_FAULTS = 100
@@ -39,25 +38,16 @@ class BoundedListField(serializers.ListField):
         return found
 
 
-class _BoundedManyField(serializers.ManyRelatedField):
-    """Rows by their keys, each of which is one query."""
+class BoundedKeysField(serializers.ManyRelatedField):
+    """Rows of a queryset by their primary keys, each of which is one query: not more than `max_length`."""
 
     default_error_messages = {"max_length": serializers.ListField.default_error_messages["max_length"]}
 
-    def __init__(self, *args: Any, max_length: int, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *, queryset: Any, max_length: int, **kwargs: Any) -> None:
+        super().__init__(child_relation=serializers.PrimaryKeyRelatedField(queryset=queryset), **kwargs)
         self.max_length = max_length
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str | Mapping) and hasattr(data, "__len__") and len(data) > self.max_length:
             self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
-
-
-class BoundedKeysField(serializers.PrimaryKeyRelatedField[Any]):
-    """Rows by their primary keys, at most `max_length`."""
-
-    @classmethod
-    def many_init(cls, *args: Any, max_length: int, **kwargs: Any) -> _BoundedManyField:
-        of_list = {name: value for name, value in kwargs.items() if name in MANY_RELATION_KWARGS}
-        return _BoundedManyField(child_relation=cls(*args, **kwargs), max_length=max_length, **of_list)

@@ -33,7 +33,6 @@ MAX_ID = 2**31 - 1
 
 class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
     runs = BoundedKeysField(
-        many=True,
         max_length=100,
         required=False,
         queryset=TrainingRun.objects.with_model(),

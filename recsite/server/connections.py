@@ -38,6 +38,9 @@ class AddressTooLong(BadRequest):  # type: ignore[misc]
 class Request(HTTPRequestParser):  # type: ignore[misc]
     """A request that is arriving. Its body may be as large as its address takes, and no more than that is stored."""
 
+    adj: Any
+    error: Any
+
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
         if self.body_rcv is not None:

@@ -112,7 +112,8 @@ def test_every_list_that_the_api_takes_is_bounded() -> None:
 
 def _serializers() -> list[tuple[str, Any]]:
     assert get_resolver().url_patterns  # imports all of the API
-    found, waiting = {}, [serializers.Serializer]
+    found: dict[str, Any] = {}
+    waiting: list[Any] = [serializers.Serializer]
     while waiting:
         for one in waiting.pop().__subclasses__():
             if one.__module__.split(".")[0] in {"catalog", "recommender", "evaluation", "recsite"}:

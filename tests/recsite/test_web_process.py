@@ -80,7 +80,7 @@ def test_forms_and_calls_may_come_in_chunks(tmp_path: Path) -> None:
     with web_server(tmp_path / "log", DEBUG="1") as address:  # pages need no collected static files then
         call = [b'{"ratings": [{"anime_id"', b': 1, "score": 9}], "k": 1}']
         assert ask(address, "POST", "/api/v1/recommendations/", call)[0] == 200
-        status, headers, page = ask(address, "GET", "/accounts/login/")
+        status, headers, page = ask(address, "GET", "/accounts/login/", headers={"Content-Type": "text/html"})
         assert status == 200
         token = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', page)
         assert token

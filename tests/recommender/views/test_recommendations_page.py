@@ -65,7 +65,8 @@ def names(client: Client, query: str = "") -> set[str]:
 )
 def test_filters_are_in_the_address_for_everybody(member: Client, query: str, expected: set[str]) -> None:
     assert names(member, query) == expected
-    assert names(Client(), query) - {"Mine"} == expected
+    # A visitor's list, by the community's score, has one anime of a franchise; lists of the paper's model have all.
+    assert names(Client(), query) - {"Mine"} == expected - {"Deep OVA"}
 
 
 @pytest.mark.parametrize(
