@@ -127,11 +127,11 @@ def _upsert(model: type[Row], user: User, values: Mapping[int, int | str]) -> li
     """
     value, changed_at = _COLUMNS[model]
     rows = {row.anime_id: row for row in model.objects.filter(user=user, anime_id__in=values)}
-    equal = {anime: row for anime, row in rows.items() if getattr(row, value) == values[anime]}
-    written = model.objects.bulk_create(
+    equal: dict[int, Row] = {anime: row for anime, row in rows.items() if getattr(row, value) == values[anime]}
+    written: list[Row] = model.objects.bulk_create(
         [model(user=user, anime_id=anime, **{value: values[anime]}) for anime in sorted(values.keys() - equal.keys())],
         update_conflicts=True,
         unique_fields=["user", "anime"],
         update_fields=[value, changed_at],
     )
-    return [*equal.values(), *written]
+    return list(equal.values()) + written

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-PIP = [PYTHON, "-m", "pip", "--disable-pip-version-check"]
+PIP: list[str | Path] = [PYTHON, "-m", "pip", "--disable-pip-version-check"]
 LOG = ROOT / "var" / "log" / "setup.log"
 
 

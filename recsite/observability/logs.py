@@ -2,7 +2,7 @@
 
 import logging
 import re
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from django.http import HttpRequest
@@ -14,7 +14,6 @@ _SECRET = re.compile(r"(/accounts/(?:password/reset/key|confirm-email)/)[^/]+")
 _QUERY = re.compile(r"(/[^\s?\"'<>]*)\?[^\s\"'<>]*")
 #: What gunicorn says of a request that is not HTTP: the client's address, and after a word of its own what was sent.
 _INVALID = re.compile(r"(Invalid request) from ip=\S+: ([^:('\"]*).*", re.DOTALL)
-Event = TypeVar("Event", bound=dict[str, Any])
 
 #: What each record gets: the request, task and run that it belongs to, its level, logger and time.
 _SHARED: list[Any] = [
@@ -56,7 +55,7 @@ def cleaned(message: str) -> str:
     return _QUERY.sub(r"\1?…", without_secrets(_INVALID.sub(r"\1: \2", message)))
 
 
-def without_addresses(event: Event, hint: dict[str, Any]) -> Event:
+def without_addresses(event: Any, hint: dict[str, Any]) -> Any:
     """What is reported to Sentry, without the queries and the secrets of addresses."""
     request = event.get("request") or {}
     request.pop("query_string", None)

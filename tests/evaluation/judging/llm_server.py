@@ -16,7 +16,14 @@ FAULTS = ("429", "500", "half-closed", "truncated", "not json", "wrong ids", "no
 
 ABSENT = "absent"
 #: What servers that do not count tokens give as `usage`.
-NOT_COUNTED = (ABSENT, None, {}, {"prompt_tokens": None}, {"prompt_tokens": 0, "completion_tokens": 0}, "n/a")
+NOT_COUNTED: tuple[Any, ...] = (
+    ABSENT,
+    None,
+    {},
+    {"prompt_tokens": None},
+    {"prompt_tokens": 0, "completion_tokens": 0},
+    "n/a",
+)
 
 
 class LLMServer(ThreadingHTTPServer):

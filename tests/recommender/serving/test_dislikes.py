@@ -12,6 +12,7 @@ from evaluation.runs.methods import run_methods
 from recommender.engine import dislikes
 from recommender.serving import lists
 from recommender.serving.anime_arrays import catalogue
+from recommender.serving.controls import Controls
 from recommender.serving.models.history import HistoryTowers
 from recommender.serving.models.published import published_model
 from tests import factories
@@ -115,7 +116,7 @@ def test_what_is_planned_stays_though_a_part_was_dropped(
     history_model: None, listed: Callable[..., lists.RecommendationList]
 ) -> None:
     statuses = {"Ninja": DROPPED, "Son: Ninja the Movie": str(ListStatus.PLAN_TO_WATCH)}
-    found = names(listed({ROMANCE[0]: 9}, statuses, controls=lists.Controls(hide_listed=False)))
+    found = names(listed({ROMANCE[0]: 9}, statuses, controls=Controls(hide_listed=False)))
     assert {*found} & {*NINJA} == {"Son: Ninja the Movie"}
 
 
