@@ -146,9 +146,33 @@
   function moveFocus(element) {
     element.focus({ preventScroll: true });
     const { top, bottom } = element.getBoundingClientRect();
-    const isHidden = top < 0 || bottom > innerHeight;
+    // Below, a notice or the phone's menu may lie over the page.
+    const covered = parseFloat(getComputedStyle(root).scrollPaddingBottom);
+    const isHidden = top < 0 || bottom > innerHeight - covered;
     if (isHidden && element.matches(":focus-visible")) element.scrollIntoView({ block: "nearest" });
   }
+
+  // Presses in quick succession wait for each other, and htmx forgets one whose form is replaced while it waits. So a
+  // list stays as it is while anything that was pressed in it is on its way, and is fetched again after the last.
+  const onTheWay = new Map(); // form -> how many of its requests are not answered
+  let isStale = false;
+  document.addEventListener("submit", ({ target: form }) => {
+    if (form.closest("[data-keeps-place]")) onTheWay.set(form, (onTheWay.get(form) ?? 0) + 1);
+  });
+  const isWaiting = () => [...onTheWay.keys()].some((form) => form.isConnected);
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    const form = detail.requestConfig.elt;
+    const waiting = onTheWay.get(form);
+    if (waiting > 1) onTheWay.set(form, waiting - 1);
+    else onTheWay.delete(form);
+    // A list is fetched again after each change; after one that failed it has to be asked to.
+    if (waiting && isStale && !detail.successful && !isWaiting()) htmx.trigger("[data-keeps-place]", "list-stale");
+  });
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (!detail.target?.matches?.("[data-keeps-place]")) return;
+    isStale = detail.requestConfig.elt === detail.target && isWaiting();
+    if (isStale) detail.shouldSwap = false;
+  });
 
   // A list that is fetched again keeps the focus on the card that had it or, where that card left, on the card that
   // took its place. A card that "Undo" brought back gets the focus.

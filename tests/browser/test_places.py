@@ -1,7 +1,7 @@
 """What an action leaves alone: where the page is scrolled to, and a focus that is in sight, on every list page."""
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from catalog.models import Anime, ListStatus
 from tests import factories
@@ -13,6 +13,10 @@ Shelf = dict[str, Anime]
 #: How far the page is scrolled, and on a desktop's home the list within it.
 SCROLLED = """() => [Math.round(scrollY), Math.round(document.querySelector(".live-list")?.scrollTop ?? 0)]"""
 BELOW_THE_FIRST_ROW = 8
+
+
+def is_list(request: Request) -> bool:
+    return request.method == "GET" and "/recommendations/" in request.url
 
 
 def scrolled_to(page: Page, card: Locator) -> list[int]:
@@ -121,6 +125,50 @@ def test_rows_of_my_lists_stay_where_they_are(page: Page, device: Device, shelf:
     expect(row.locator("summary")).to_contain_text("Plan to watch")
     expect(row.locator(":focus")).to_be_in_viewport(ratio=1)
     assert page.evaluate(SCROLLED) == place
+
+
+@mouse_and_touch
+def test_presses_in_quick_succession_all_count(page: Page, device: Device, shelf: Shelf) -> None:
+    """The list arrives again after the first of three, while the second is on its way and the third still waits."""
+    page.goto("/recommendations/")
+    held: list[Route] = []
+    page.route("**/status/", lambda route: held.append(route))
+    cards = page.locator("#recommendations .card")
+    titles = [cards.nth(i).locator("h3").inner_text() for i in range(3)]
+    hide = [cards.nth(i).locator("[data-value=not_interested]") for i in range(3)]
+    with page.expect_request("**/status/"):
+        device.press(hide[0])
+    device.press(hide[1])
+    device.press(hide[2])
+    with page.expect_request("**/status/"), page.expect_event("requestfinished", is_list):
+        held[0].continue_()
+    with page.expect_request("**/status/"):
+        held[1].continue_()
+    page.wait_for_function("() => true")
+    held[2].continue_()
+    for title in titles:
+        expect(page.locator("#recommendations").get_by_role("link", name=title, exact=True)).to_have_count(0)
+
+
+@mouse_and_touch
+def test_a_list_follows_the_press_that_worked_where_the_next_failed(page: Page, device: Device, shelf: Shelf) -> None:
+    page.goto("/recommendations/")
+    held: list[Route] = []
+    page.route("**/status/", lambda route: held.append(route))
+    cards = page.locator("#recommendations .card")
+    titles = [cards.nth(i).locator("h3").inner_text() for i in range(2)]
+    hide = [cards.nth(i).locator("[data-value=not_interested]") for i in range(2)]
+    with page.expect_request("**/status/"):
+        device.press(hide[0])
+    device.press(hide[1])
+    with page.expect_request("**/status/"), page.expect_event("requestfinished", is_list):
+        held[0].continue_()
+    page.wait_for_function("() => true")
+    held[1].fulfill(status=500, body="")
+    expect(page.get_by_text("That did not work. Please try again.")).to_be_visible()
+    in_list = page.locator("#recommendations")
+    expect(in_list.get_by_role("link", name=titles[0], exact=True)).to_have_count(0)
+    expect(in_list.get_by_role("link", name=titles[1], exact=True)).to_have_count(1)
 
 
 def test_the_keyboard_hides_undoes_and_closes_without_losing_its_place(page: Page, shelf: Shelf) -> None:
