@@ -23,7 +23,11 @@ def signed_in(client: Client, user: User) -> Client:
 def shelf() -> list[Anime]:
     return [
         factories.anime(
-            f"Shelf {i}", mal_id=i, members=1000 - i, score=9 - i * 0.1, genres=("Action", "Drama")[: i % 2 + 1]
+            f"Shelf {'abcdefghijkl'[i - 1]}",
+            mal_id=i,
+            members=1000 - i,
+            score=9 - i * 0.1,
+            genres=("Action", "Drama")[: i % 2 + 1],
         )
         for i in range(1, 13)
     ]
@@ -39,17 +43,17 @@ def test_the_catalogue_is_searched_filtered_sorted_and_paged(client: Client, she
     assert ids(client.get("/api/v1/anime/?genre=drama,action&limit=2")) == [1, 3]
     assert ids(client.get("/api/v1/anime/?without_genre=drama&limit=2")) == [2, 4]
     assert ids(client.get("/api/v1/anime/?min_score=8.7")) == [1, 2, 3]
-    assert 7 in ids(client.get("/api/v1/anime/?q=shelf 7"))
+    assert 7 in ids(client.get("/api/v1/anime/?q=shelf g"))
     assert ids(client.get("/api/v1/anime/?q=shelf&genre=drama&limit=2&offset=1")) == [3, 5]
-    assert ids(client.get("/api/v1/anime/?q=shelf&ordering=title&limit=2")) == [1, 10]
+    assert ids(client.get("/api/v1/anime/?q=shelf&ordering=title&limit=2")) == [1, 2]
     assert ids(client.get("/api/v1/anime/?type=Movie")) == []
     assert ids(client.get("/api/v1/anime/?min_episodes=13")) == []
-    assert ids(client.get("/api/v1/anime/?ordering=title&limit=3")) == [1, 10, 11]
+    assert ids(client.get("/api/v1/anime/?ordering=title&limit=3")) == [1, 2, 3]
 
 
 def test_an_anime_has_its_facts(client: Client, shelf: list[Anime]) -> None:
     facts = client.get("/api/v1/anime/1/").json()
-    assert facts["name"] == "Shelf 1"
+    assert facts["name"] == "Shelf a"
     assert facts["genres"] == [{"slug": "action", "name": "Action"}, {"slug": "drama", "name": "Drama"}]
 
 
@@ -173,7 +177,7 @@ def test_hostile_json_is_refused_as_a_problem(signed_in: Client, address: str, b
 
 @pytest.mark.parametrize("address", ["anime/", "recommendations/", "genres/"])
 def test_a_query_without_end_is_refused_as_a_problem(client: Client, address: str) -> None:
-    response = client.get(f"/api/v1/{address}?" + "&".join(["limit=1"] * 1001))
+    response = client.get(f"/api/v1/{address}?" + "&".join(["k=1"] * 1001))
     assert (response.status_code, response.headers["Content-Type"]) == (400, "application/problem+json")
     assert response.json()["detail"] == "The query has more than 1000 parameters."
 
@@ -200,7 +204,7 @@ def test_recommendations_say_where_they_come_from(signed_in: Client, user: User,
     personal = signed_in.get("/api/v1/recommendations/?k=100").json()
     assert (personal["path"], personal["model_version"]) == ("unseen", run.version)
     assert len(personal["results"]) == 11
-    assert personal["results"][0]["because"] == [{"anime_id": 1, "name": "Shelf 1"}]
+    assert personal["results"][0]["because"] == [{"anime_id": 1, "name": "Shelf a"}]
 
 
 def test_a_list_is_narrowed_in_query_and_body(client: Client, shelf: list[Anime]) -> None:
