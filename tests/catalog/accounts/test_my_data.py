@@ -41,7 +41,7 @@ def test_a_file_is_shown_first_and_then_imported_once(client: Client, person: Us
     assert "3 anime imported." in done.text
     assert Rating.objects.filter(user=person, score=8).count() == ListEntry.objects.count() == 3
     again = client.post("/me/data/import/apply/", {"token": token}, follow=True)
-    assert "No file is waiting" in again.text
+    assert "There is no file to import" in again.text
     assert Rating.objects.count() == 3
 
 
@@ -49,7 +49,7 @@ def test_a_stale_tab_does_not_import_another_file(client: Client, person: User, 
     stale = upload(client, mal((shelf[0].pk, 8, "Completed"))).context["upload"].token
     upload(client, mal((shelf[1].pk, 2, "Completed")))
     response = client.post("/me/data/import/apply/", {"token": stale}, follow=True)
-    assert "You chose another file since" in response.text
+    assert "You have chosen another file since" in response.text
     assert not Rating.objects.exists()
 
 

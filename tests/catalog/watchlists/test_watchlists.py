@@ -70,7 +70,7 @@ def test_rows_that_are_wrong_are_named_and_the_others_read() -> None:
     assert "“11” is not a score" in reasons[1]
     assert "“Burnt” is not a list" in reasons[2]
     assert "neither a score nor a list" in reasons[3]
-    assert "there again: line 10" in reasons[4]
+    assert "listed twice: line 10" in reasons[4]
 
 
 @pytest.mark.parametrize(

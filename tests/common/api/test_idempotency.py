@@ -41,10 +41,10 @@ def post(user: User, path: str, body: dict[str, Any], key: str = "a") -> Any:
 def test_a_repeat_after_a_fault_that_came_after_the_commit_is_answered_with_the_first_result(
     boss: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broker_is_gone(job_id: int) -> None:
-        raise ConnectionError
+    def breaks(job_id: int) -> None:
+        raise RuntimeError
 
-    monkeypatch.setattr(tasks.import_dataset, "delay", broker_is_gone)
+    monkeypatch.setattr(tasks, "send_import", breaks)
     assert post(boss, IMPORTS, {"source": "demo"}).status_code == 500
     repeated = post(boss, IMPORTS, {"source": "demo"})
     assert repeated.status_code == 201

@@ -156,6 +156,6 @@ def test_the_runs_page_plots_the_curves(client: Client) -> None:
     for title in ("Inertia", "Silhouette", "Davies-Bouldin index", "Normalised entropy of sizes"):
         assert f"<title>{title}</title>" in page
     assert "30 clusters" in page
-    assert "Inertia bends most at 25 clusters" in page
+    assert "The elbow of the inertia is at 25 clusters" in page
     without = TrainingRun.objects.create(family="history")
     assert "Davies-Bouldin" not in client.get(f"/admin/recommender/trainingrun/{without.pk}/change/").text

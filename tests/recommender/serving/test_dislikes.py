@@ -7,16 +7,8 @@ import pytest
 from django.test import Client
 
 from catalog.models import Anime, ListStatus, User
-<<<<<<< HEAD:tests/recommender/serving/test_dislikes.py
 from evaluation.offline.protocol import Histories
 from evaluation.runs.methods import run_methods
-=======
-from evaluation.protocol import Histories
-from evaluation.run_methods import run_methods
-from recommender import serving
-from recommender.catalogue import catalogue
-from recommender.controls import Controls
->>>>>>> 884520d (Name the anime of API tests by letters: numerals alone make no other franchise):tests/recommender/test_dislikes.py
 from recommender.engine import dislikes
 from recommender.serving import lists
 from recommender.serving.anime_arrays import catalogue

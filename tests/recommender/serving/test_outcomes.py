@@ -12,6 +12,7 @@ from catalog.models import Anime, Rating, User
 from recommender.models import ListEvent, ServedList, TrainingRun
 from recommender.serving import outcomes
 from tests import factories
+from tests.queries import at_most
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("artifacts_dir")]
 JSON = "application/json"
@@ -102,14 +103,14 @@ def test_two_models_make_a_list_and_are_told_apart(
 
 
 def test_a_list_of_two_models_costs_no_more_queries(
-    signed_in: Client, user: User, shelf: list[Anime], settings: Settings, django_assert_max_num_queries: Any
+    signed_in: Client, user: User, shelf: list[Anime], settings: Settings
 ) -> None:
     rival = factories.published_model({a.pk: [float(a.pk)] for a in shelf}, {user.pk: [1.0]})
     factories.published_model({a.pk: [1.0] for a in shelf}, {user.pk: [1.0]})
     settings.INTERLEAVED_RUN = rival.pk
     signed_in.get("/api/v1/recommendations/")
     for query in ("?k=1", "?k=50&offset=10&sequels=0&genres=action", "?method=two_tower", "?method=popularity"):
-        with django_assert_max_num_queries(6):
+        with at_most(6):
             assert signed_in.get(f"/api/v1/recommendations/{query}").status_code == 200
 
 

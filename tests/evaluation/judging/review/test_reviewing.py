@@ -17,6 +17,7 @@ from evaluation.judging.review import reviewing
 from tests import factories
 from tests.evaluation.judging import answers
 from tests.evaluation.judging.answers import reviewer
+from tests.queries import at_most
 
 pytestmark = pytest.mark.django_db
 State = Review.State
@@ -182,14 +183,12 @@ def test_nobody_answers_for_somebody_else(client: Client, experiment: Experiment
     assert review.score is None
 
 
-def test_a_page_asks_no_more_of_the_database_for_more_anime(
-    client: Client, django_assert_max_num_queries: pytest.FixtureRequest
-) -> None:
+def test_a_page_asks_no_more_of_the_database_for_more_anime(client: Client) -> None:
     experiment = answers.small(n_people=10, length=10)
     client.force_login(reviewer())
     page = reverse("review", args=[experiment.pk])
     client.get(page)
-    with django_assert_max_num_queries(16):  # type: ignore[operator]
+    with at_most(16):
         client.get(page)
 
 
