@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DEADLINE_S = 60
+DEADLINE_S = 240
 
 
 def environment() -> dict[str, str]:

@@ -59,7 +59,7 @@ def test_a_visitor_tries_and_keeps_it_by_signing_up(page: Page, device: Device, 
     assert not Rating.objects.exists()
     device.press(page.get_by_role("status").get_by_role("link", name="sign up"))
     sign_up(page)
-    expect(page.get_by_text("What you said of 1 anime before is in your account now.")).to_be_visible()
+    expect(page.get_by_text("Your ratings and list entries of 1 anime are saved in your account.")).to_be_visible()
     expect(page.get_by_role("heading", name="Because of your rating")).to_be_visible()
     rating = Rating.objects.get()
     assert (rating.user.username, rating.anime.name, rating.score) == ("mika", title, 9)

@@ -143,7 +143,7 @@ def test_what_is_said_in_a_tab_that_was_signed_out_is_kept(page: Page, device: D
     device.press(page.locator('.rate.large button[value="7"]'))
     expect(page.locator(".notice")).to_contain_text("sign up")
     sign_in(page, "mika")
-    expect(page.get_by_text("is in your account now")).to_be_visible()
+    expect(page.get_by_text("saved in your account")).to_be_visible()
     assert Rating.objects.get(anime=shelf["Space story 05"]).score == 7
 
 

@@ -125,9 +125,9 @@ def test_the_server_logs_nothing_that_somebody_sent(tmp_path: Path, artifacts_di
             connection = http.client.HTTPConnection(address, timeout=30)
             connection.connect()
             connection.sock.sendall(f"{line}\r\nHost: localhost\r\n\r\n".encode())
-            assert connection.sock.recv(20).startswith(b"HTTP/1.1 4")
+            assert connection.sock.recv(20)[:10] in (b"HTTP/1.0 4", b"HTTP/1.1 4")
             connection.close()
-        for path in ("/nothing/?q=secret4", "/accounts/confirm-email/secret5:x/?secret6", "/anime/?q=%00secret7"):
+        for path in ("/nothing/?q=secret4", "/accounts/confirm-email/secret5:x/?secret6", "/admin/login/?q=%00secret7"):
             connection = http.client.HTTPConnection(address, timeout=30)
             connection.request("POST" if "confirm" in path else "GET", path)
             assert connection.getresponse().status >= 400

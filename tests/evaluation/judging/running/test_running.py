@@ -217,7 +217,7 @@ def test_cancelled_stays_cancelled(trained: TrainingRun, judge_server: LLMServer
     assert asking.ask(second.pk) is None
     assert answered(experiment) == {S.SCORED: 1, S.CANCELLED: 2}
     assert experiment.state == Experiment.State.CANCELLED
-    with pytest.raises(NotPossible, match="does not run"):
+    with pytest.raises(NotPossible, match="is not running"):
         services.cancel(experiment=experiment)
     services.resume(experiment=experiment)
     assert answered(experiment) == {S.SCORED: 3}
