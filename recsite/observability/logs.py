@@ -12,8 +12,6 @@ from django_structlog.middlewares import RequestMiddleware
 _SECRET = re.compile(r"(/accounts/(?:password/reset/key|confirm-email)/)[^/]+")
 #: The query of an address, in the middle of a message.
 _QUERY = re.compile(r"(/[^\s?\"'<>]*)\?[^\s\"'<>]*")
-#: What gunicorn says of a request that is not HTTP: the client's address, and after a word of its own what was sent.
-_INVALID = re.compile(r"(Invalid request) from ip=\S+: ([^:('\"]*).*", re.DOTALL)
 
 #: What each record gets: the request, task and run that it belongs to, its level, logger and time.
 _SHARED: list[Any] = [
@@ -52,7 +50,7 @@ class WithoutAddresses(logging.Filter):
 
 def cleaned(message: str) -> str:
     """A message as it may be written down: without what a person sent in an address, and without their own."""
-    return _QUERY.sub(r"\1?…", without_secrets(_INVALID.sub(r"\1: \2", message)))
+    return _QUERY.sub(r"\1?…", without_secrets(message))
 
 
 def without_addresses(event: Any, hint: dict[str, Any]) -> Any:

@@ -83,7 +83,7 @@ def test_a_refusal_outside_of_the_framework_is_a_problem_too() -> None:
 
 @pytest.mark.django_db
 def test_elsewhere_it_is_a_page(client: Client) -> None:
-    for path, status in (("/anime/?q=%00", 400), ("/nothing/", 404), ("/admin/?%00", 400)):
+    for path, status in (("/admin/login/?next=%00", 400), ("/nothing/", 404), ("/admin/?%00", 400)):
         answer = client.get(path)
         assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
 
@@ -95,10 +95,6 @@ def test_elsewhere_it_is_a_page(client: Client) -> None:
         ("Forbidden: /accounts/password/reset/key/1-secret/", "Forbidden: /accounts/password/reset/key/…/"),
         ('"GET /anime/?q=secret HTTP/1.1" 200', '"GET /anime/?… HTTP/1.1" 200'),
         ("Error handling request GET /anime/?q=secret", "Error handling request GET /anime/?…"),
-        (
-            "Invalid request from ip=10.0.0.7: Invalid HTTP request line: 'GET /?secret'",
-            "Invalid request: Invalid HTTP request line",
-        ),
     ],
 )
 def test_no_record_holds_a_query_or_the_key_of_a_reset_link(message: str, written: str) -> None:
@@ -133,7 +129,7 @@ def test_the_server_logs_nothing_that_somebody_sent(tmp_path: Path, artifacts_di
             assert connection.getresponse().status >= 400
             connection.close()
     assert "secret" not in log.read_text()
-    assert "Invalid request: " in log.read_text()
+    assert "request_started" in log.read_text()
 
 
 def test_texts_of_users_are_parameters_of_errors_that_django_formats() -> None:
