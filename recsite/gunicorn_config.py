@@ -19,8 +19,6 @@ loglevel = "warning"
 # The workers' heartbeat is a file, which on a disk can block; memory cannot.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
-# The longest that gunicorn takes. The API refuses somewhat shorter ones itself, in its own form (recsite.middleware).
-limit_request_line = 8190
 
 # A list is one vector times a matrix: threads of BLAS would only get in the way of the server's own. Read by numpy when
 # the application is loaded, which is later.

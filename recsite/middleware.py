@@ -10,15 +10,15 @@ from django.http import HttpRequest, HttpResponse
 from recsite.api.problems import NOT_VALID, problem
 from recsite.errors import bad_request, is_for_api
 
-#: Characters of an address of the API. gunicorn takes a request line of 8,190 bytes, and answers a longer one itself,
-#: with a page.
+#: Characters of an address of the API. Our web server refuses somewhat longer ones itself (`server.connections`); this
+#: bound holds behind any other server too.
 MAX_ADDRESS = 8_000
 _NULL = re.compile("\0|%00")
 NO_NULL = "Null characters are not allowed."
 
 
 class AddressCheck:
-    """Refuses NUL in path, query and cookies, and addresses without end.
+    """Refuses NUL in paths and cookies, in queries of the API and the admin, and addresses without end.
 
     PostgreSQL stores no NUL, and psycopg raises an error when it gets one as a parameter: from a filter of the admin,
     a part of a path or the key of a session alike. Nobody types it, so one place refuses it for all of them.
